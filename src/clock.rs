@@ -1,0 +1,128 @@
+//! Time as an argument, so that tests move it instead of waiting for it.
+//!
+//! This is the only module that may ask the system what time it is; a lint bans
+//! `now()` everywhere else.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// A moment in whole seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From seconds since the epoch.
+    pub const fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the epoch.
+    pub const fn as_unix(self) -> i64 {
+        self.0
+    }
+
+    /// How long ago `earlier` was; zero where it lies in the future.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The moment `duration` later (whole seconds, saturating).
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `duration` earlier (whole seconds, saturating).
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Where the time comes from: the system, or a test's own hand.
+#[derive(Clone)]
+pub struct Clock(Source);
+
+#[derive(Clone)]
+enum Source {
+    System,
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands still until [`ManualClock::advance`] moves it.
+    pub fn manual(start: Timestamp) -> (Self, ManualClock) {
+        let seconds = Arc::new(AtomicI64::new(start.0));
+        (Self(Source::Manual(Arc::clone(&seconds))), ManualClock(seconds))
+    }
+
+    /// The present moment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => {
+                let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+            }
+            Source::Manual(seconds) => Timestamp(seconds.load(Ordering::Acquire)),
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Source::System => "Clock(system)",
+            Source::Manual(_) => "Clock(manual)",
+        })
+    }
+}
+
+/// The hand that moves a manual [`Clock`].
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// Moves the clock forward by whole seconds.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_secs()).unwrap_or(i64::MAX), Ordering::AcqRel);
+    }
+}
+
+/// A point on the monotonic clock, for measuring how long something took.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let (clock, hand) = Clock::manual(Timestamp::from_unix(1_000));
+        assert_eq!(clock.now(), Timestamp::from_unix(1_000));
+        hand.advance(Duration::from_secs(61));
+        assert_eq!(clock.now().since(Timestamp::from_unix(1_000)), Duration::from_secs(61));
+    }
+
+    #[test]
+    fn a_moment_in_the_future_is_no_time_ago() {
+        assert_eq!(Timestamp::from_unix(5).since(Timestamp::from_unix(9)), Duration::ZERO);
+    }
+}

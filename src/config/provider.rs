@@ -1,0 +1,164 @@
+//! `[[provider]]`: one OpenID Provider and how we are registered there.
+
+use url::Url;
+
+use crate::{
+    identity::{Issuer, ProviderId},
+    secret::Secret,
+};
+
+/// `[[provider]]`
+#[derive(Debug)]
+pub struct Provider {
+    /// `id`
+    pub id: ProviderId,
+    /// `issuer`, exactly as the provider states it.
+    pub issuer: Issuer,
+    /// Where the metadata is: `discovery_url`, or `/.well-known/openid-configuration` below the issuer.
+    pub discovery_url: Url,
+    /// `client_id`
+    pub client_id: String,
+    /// `client_auth` and the secret that it needs.
+    pub client_auth: ClientAuth,
+    /// `scopes`, `openid` among them.
+    pub scopes: Vec<String>,
+    /// `id_token_signed_response_alg`; `None` = RS256, or the asymmetric ones that discovery lists where RS256 is not among them.
+    pub id_token_alg: Option<SigningAlgorithm>,
+    /// `claims`
+    pub claims: ClaimNames,
+    /// Claims that conditions name (dotted paths), to be kept with the session.
+    pub kept_claims: Vec<String>,
+    /// `trust_email`, resolved.
+    pub trust_email: TrustEmail,
+    /// `userinfo`
+    pub userinfo: UserInfo,
+    /// `display_name`, or the id.
+    pub display_name: String,
+    /// `ca_file`: PEM certificates trusted beside the system's.
+    pub extra_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
+}
+
+/// How we authenticate at the token endpoint (OpenID Connect Core §9).
+#[derive(Debug)]
+pub enum ClientAuth {
+    /// `client_secret_basic`
+    Basic(Secret<String>),
+    /// `client_secret_post`
+    Post(Secret<String>),
+    /// `none`: a public client, PKCE alone.
+    None,
+}
+
+impl ClientAuth {
+    /// The shared secret, for the algorithms that are keyed by it.
+    pub fn secret(&self) -> Option<&Secret<String>> {
+        match self {
+            Self::Basic(secret) | Self::Post(secret) => Some(secret),
+            Self::None => None,
+        }
+    }
+}
+
+/// Which claim is what: dotted paths.
+#[derive(Clone, Debug)]
+pub struct ClaimNames {
+    /// Names the visitor in `X-Forwarded-User`.
+    pub user: String,
+    /// Their address.
+    pub email: String,
+    /// Their display name.
+    pub name: String,
+    /// Their groups: a list of strings, or one string.
+    pub groups: String,
+    /// Their user name.
+    pub preferred_username: String,
+}
+
+/// `trust_email`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustEmail {
+    /// `email_verified` is true, or "true".
+    Verified,
+    /// The operator vouches for the provider.
+    Always,
+    /// Addresses never count.
+    Never,
+}
+
+/// `userinfo`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserInfo {
+    /// Where the ID token lacks a configured claim.
+    Auto,
+    /// At each sign-in.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// Algorithms an ID token may be signed with (RFC 7518 §3.1, RFC 8037); `none` is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names of the registry say it all")]
+pub enum SigningAlgorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    ES512,
+    EdDSA,
+    HS256,
+    HS384,
+    HS512,
+}
+
+impl SigningAlgorithm {
+    /// All of them, asymmetric ones first.
+    pub const ALL: [Self; 13] = [
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::ES512,
+        Self::EdDSA,
+        Self::HS256,
+        Self::HS384,
+        Self::HS512,
+    ];
+
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
+            Self::EdDSA => "EdDSA",
+            Self::HS256 => "HS256",
+            Self::HS384 => "HS384",
+            Self::HS512 => "HS512",
+        }
+    }
+
+    /// The algorithm of a registered name; names are case-sensitive (RFC 7515 §4.1.1).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.as_str() == name)
+    }
+
+    /// Whether it is keyed by the client secret.
+    pub const fn is_symmetric(self) -> bool {
+        matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
+    }
+}

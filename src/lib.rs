@@ -1,0 +1,62 @@
+//! Vestibule: the room a visitor passes before the house.
+//!
+//! A reverse proxy that stands in front of an unmodified web app, signs visitors
+//! in through OpenID Connect, decides who may enter, keeps their sessions and
+//! tells the app who they are.
+//!
+//! # The walk of one request
+//!
+//! [`listener`] accepts → [`request`] checks framing and normalises once →
+//! [`gateway`] finds the app and the route → [`session`] resolves the visitor →
+//! [`access`] decides from route, policy and what the session knows → [`login`]
+//! (start, callback, leave), or [`forward`] with a `Permit` that only `access` can
+//! build → [`upstream`] → response. Errors climb as typed enums to
+//! `gateway::refusal`, the one place that turns them into answers.
+//!
+//! # Layers
+//!
+//! A module imports only from lower lines, and none within its own line;
+//! `tests/it/layering.rs` enforces it.
+//!
+//! | line | modules |
+//! |---|---|
+//! | 0 | [`secret`] [`clock`] [`random`] [`identity`] |
+//! | 1 | [`seal`] [`meter`] |
+//! | 2 | [`config`] |
+//! | 3 | [`request`] |
+//! | 4 | [`access`] [`relying_party`] [`upstream`] [`pages`] |
+//! | 5 | [`session`] |
+//! | 8 | [`login`] [`forward`] |
+//! | 9 | [`gateway`] [`store`] |
+//! | 10 | [`listener`] |
+//! | 11 | [`sidecar`] [`shutdown`] [`telemetry`] [`cli`] |
+//!
+//! # Threads
+//!
+//! Each worker is a thread with a current-thread runtime that carries visitors
+//! and its own upstream connections. One background runtime owns whatever is
+//! shared and may wait: the provider client, discovery, the feed of endings, the
+//! ops listener. No socket outlives the runtime that opened it.
+
+pub mod access;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod forward;
+pub mod gateway;
+pub mod identity;
+pub mod listener;
+pub mod login;
+pub mod meter;
+pub mod pages;
+pub mod random;
+pub mod relying_party;
+pub mod request;
+pub mod seal;
+pub mod secret;
+pub mod session;
+pub mod shutdown;
+pub mod sidecar;
+pub mod store;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,3 @@
+//! The `vestibule` binary: arguments, start, exit code.
+
+fn main() {}
