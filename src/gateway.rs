@@ -1,1 +1,141 @@
-//! gateway
+//! The walk of one request, on one screen; own endpoints; and the one place where errors become answers.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::{Request, Response, request};
+use hyper::body::Incoming;
+
+use crate::{
+    access::{Decision, RouteMatch},
+    clock::instant,
+    forward::{self, Passage},
+    identity::Ended,
+    request::{Audience, Client, Host, Place, Target, framing},
+    session::{Cached, CookieSecret, Session, cookie::Cookies},
+};
+
+mod answer;
+mod anonymous;
+mod apps;
+mod body;
+mod connection;
+mod own;
+mod refusal;
+mod worker;
+
+pub use apps::{App, Apps};
+pub use body::{Body, Broken};
+pub use connection::{Activity, Connection};
+pub use worker::Worker;
+
+use refusal::Refusal;
+use worker::{Finish, RequestId, Trace};
+
+/// Answers one request; it always has an answer.
+pub async fn handle(
+    worker: Arc<Worker>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    connection.activity.busy();
+    let (head, body) = request.into_parts();
+    let mut visit = Visit {
+        audience: Audience::of(&head),
+        trace: Trace {
+            id: worker.next_id(),
+            started: instant(),
+            method: head.method.clone(),
+            path: None,
+            client: connection.peer.address(),
+            app: None,
+            session: None,
+        },
+    };
+    let answered = walk(&worker, &connection, &mut visit, head, body).await;
+    let response = answered.unwrap_or_else(|refusal| refusal.answer(&worker.apps, &visit));
+    let status = response.status();
+    if let Some(app) = &visit.trace.app {
+        app.meter.count(status.as_u16());
+    }
+    let finish = Finish { worker, connection, trace: visit.trace, status, bytes: 0 };
+    Ok(response.map(|body| body.finishing(finish)))
+}
+
+/// What is known of a request so far: for its answer and its access line.
+pub(crate) struct Visit {
+    /// What kind of answer its sender can use.
+    audience: Audience,
+    trace: Trace,
+}
+
+/// From the head that came in to the answer that goes out.
+async fn walk(
+    worker: &Worker,
+    connection: &Connection,
+    visit: &mut Visit,
+    head: request::Parts,
+    body: Incoming,
+) -> Result<Response<Body>, Refusal> {
+    let apps = &worker.apps;
+    framing::check(&head)?;
+    let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
+    visit.trace.client = client.address;
+    if let Some(id) = client.request_id(&head.headers).and_then(RequestId::given) {
+        visit.trace.id = id;
+    }
+    let host = Host::of(&head, &client)?;
+    let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
+    visit.trace.app = Some(Arc::clone(&app));
+    let target = Target::parse(&head.uri)?;
+    visit.trace.path = Some(target.path_and_query());
+
+    if let Place::Own(endpoint) = target.place(&apps.prefix)? {
+        return own::answer(worker, &app, visit, &client, &target, endpoint, head, body).await;
+    }
+    let route = app.rules.route(&head.method, &target);
+    let session = match route {
+        RouteMatch::Public => None,
+        RouteMatch::Policy => {
+            let cookies = Cookies::parse(&head.headers, &app.login.cookies);
+            find_session(apps, &app, &cookies).await?.map(|(_, session)| session)
+        }
+    };
+    visit.trace.session.clone_from(&session);
+    let visitor = session.as_ref().map(|session| (session.visitor(), session.ended().clone()));
+    match app.rules.decide(route, visitor, client.address) {
+        Decision::Permit(permit) => {
+            let ended = permit.ended().clone();
+            let passage = Passage {
+                permit,
+                session: session.as_ref(),
+                target: &target,
+                client: &client,
+                request_id: visit.trace.id.header(),
+                head,
+                body,
+            };
+            let sent = instant();
+            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            app.meter.upstream_took(sent.elapsed());
+            Ok(response.map(|body| Body::upstream(body, ended)))
+        }
+        Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
+        Decision::Deny(denial) => Err(Refusal::Denied(denial)),
+    }
+}
+
+/// The live session of this browser at this app.
+async fn find_session(
+    apps: &Apps,
+    app: &App,
+    cookies: &Cookies<'_>,
+) -> Result<Option<(CookieSecret, Arc<Session>)>, Refusal> {
+    let Some(secret) = cookies.session() else { return Ok(None) };
+    let found = match apps.sessions.cached(&secret) {
+        Cached::Hit(session) => Some(session),
+        Cached::Unknown => None,
+        Cached::Miss => apps.sessions.resolve(&secret).await?,
+    };
+    // A cookie counts at the app that gave it.
+    Ok(found.filter(|session| *session.app() == app.config.id).map(|session| (secret, session)))
+}

@@ -12,8 +12,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use http::{Method, Request, Response, Version};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
 use thiserror::Error;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +28,7 @@ pub use body::{RequestBody, ResponseBody};
 pub use connect::Connector;
 pub use tunnel::tunnel;
 
+use connect::Upgrades;
 use pool::Pool;
 
 /// How long a connection may take to stand, TLS included.
@@ -135,24 +135,8 @@ impl Upstream {
     }
 
     async fn connect(&self, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error> {
-        let stream = timeout(CONNECT_TIMEOUT, self.connector.connect())
-            .await
-            .map_err(|_| Error::ConnectTimeout)?
-            .map_err(Error::Connect)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Error::Broken)?;
-        // The sender learns of a connection's end by itself; its own error says nothing more.
-        match upgrades {
-            Upgrades::Refused => tokio::spawn(async move { drop(connection.await) }),
-            Upgrades::Possible => tokio::spawn(async move { drop(connection.with_upgrades().await) }),
-        };
-        Ok(sender)
+        timeout(CONNECT_TIMEOUT, self.connector.connect(upgrades)).await.map_err(|_| Error::ConnectTimeout)?
     }
-}
-
-#[derive(Clone, Copy)]
-enum Upgrades {
-    Refused,
-    Possible,
 }
 
 /// A copy of a request that may be sent twice, or `None` where it must not be.

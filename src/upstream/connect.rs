@@ -1,23 +1,29 @@
 //! How a connection to an upstream comes to stand: TCP, and TLS where the URL says so.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{io, sync::Arc};
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
 
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 
+use super::{Error, RequestBody};
 use crate::config::app::{Scheme, UpstreamUrl};
+
+/// Whether a connection may leave HTTP behind (RFC 9110 §7.8).
+#[derive(Clone, Copy)]
+pub(super) enum Upgrades {
+    Refused,
+    Possible,
+}
 
 /// Makes connections to one upstream.
 #[derive(Clone, Debug)]
@@ -52,14 +58,31 @@ impl Connector {
     }
 
     /// One new connection; every address of the name is tried.
-    pub(super) async fn connect(&self) -> io::Result<Stream> {
-        let tcp = TcpStream::connect((self.0.host.as_str(), self.0.port)).await?;
-        tcp.set_nodelay(true)?;
+    pub(super) async fn connect(&self, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error> {
+        let address = (self.0.host.as_str(), self.0.port);
+        let tcp = TcpStream::connect(address).await.map_err(Error::Connect)?;
+        tcp.set_nodelay(true).map_err(Error::Connect)?;
         match &self.0.tls {
-            None => Ok(Stream::Tcp(tcp)),
-            Some((connector, name)) => Ok(Stream::Tls(Box::new(connector.connect(name.clone(), tcp).await?))),
+            None => handshake(tcp, upgrades).await,
+            Some((connector, name)) => {
+                let tls = connector.connect(name.clone(), tcp).await.map_err(Error::Connect)?;
+                handshake(tls, upgrades).await
+            }
         }
     }
+}
+
+async fn handshake<S>(stream: S, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Error::Broken)?;
+    // The sender learns of a connection's end by itself; its own error says nothing more.
+    match upgrades {
+        Upgrades::Refused => tokio::spawn(async move { drop(connection.await) }),
+        Upgrades::Possible => tokio::spawn(async move { drop(connection.with_upgrades().await) }),
+    };
+    Ok(sender)
 }
 
 /// The system's roots and further ones; an empty store is an error here rather than a riddle later.
@@ -81,61 +104,4 @@ fn client_config(extra_roots: &[CertificateDer<'static>]) -> io::Result<ClientCo
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
-}
-
-/// A connection, in the clear or not.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-macro_rules! either {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match $self.get_mut() {
-            Stream::Tcp($stream) => {
-                let $stream = Pin::new($stream);
-                $call
-            }
-            Stream::Tls($stream) => {
-                let $stream = Pin::new($stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, buf))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_shutdown(cx))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
 }

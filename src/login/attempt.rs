@@ -1,0 +1,162 @@
+//! One sign-in under way, carried by the browser itself in a sealed cookie of its own.
+//!
+//! Nothing is kept on our side until somebody has signed in, so beginning a
+//! million sign-ins costs us nothing (threat 118), and twelve tabs are twelve
+//! attempts that do not disturb each other. The cookie's name ends in the `state`
+//! (RFC 6749 §10.12), which is also authenticated with its content: an answer is
+//! accepted only by the browser and for the attempt that asked. The nonce
+//! (OpenID Connect Core §3.1.2.1) and the PKCE verifier (RFC 7636 §4.1) are
+//! derived from one seed inside, so the cookie stays small.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use data_encoding::BASE64URL_NOPAD;
+
+use crate::{
+    clock::Timestamp,
+    identity::{AppId, ProviderId},
+    random::Random,
+    seal::Sealer,
+};
+
+/// How long a person may take at the provider.
+const LIFETIME: Duration = Duration::from_mins(5);
+
+/// How long the browser keeps the cookie: longer than the attempt is good for, so
+/// that a late answer is recognised as late and restarts by itself.
+pub(crate) const COOKIE_LIFETIME: Duration = Duration::from_hours(1);
+
+/// The first byte of the sealed content; an attempt of another form is none.
+const FORM: u8 = 1;
+
+/// The longest deep link that is carried: the rest of the cookie is about 150 bytes.
+pub(crate) const MAX_TARGET: usize = 2048;
+
+/// What the browser brings back as `state`, and the end of the cookie's name: 128 random bits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AttemptId(String);
+
+impl AttemptId {
+    /// A `state` that could be ours.
+    pub(crate) fn parse(state: &str) -> Option<Self> {
+        let decoded = BASE64URL_NOPAD.decode(state.as_bytes()).ok()?;
+        (decoded.len() == 16).then(|| Self(state.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What a session remembers of the attempt that made it.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        derive(b"landed", self.0.as_bytes())
+    }
+}
+
+/// A sign-in that has been begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// Whom it asks.
+    pub(crate) provider: ProviderId,
+    /// Where it leads: path and query on the app.
+    pub(crate) target: String,
+    /// When it was begun.
+    pub(crate) begun: Timestamp,
+    /// How often it was begun anew because it had expired.
+    pub(crate) restarts: u8,
+    seed: [u8; 32],
+}
+
+/// An attempt whose cookie opened: still good, or too late.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// Its answer may be redeemed.
+    Live(Attempt),
+    /// Its answer came too late.
+    Expired(Attempt),
+}
+
+impl Attempt {
+    /// A new attempt and its name.
+    pub(crate) fn begin(
+        random: &Random,
+        now: Timestamp,
+        provider: ProviderId,
+        target: String,
+        restarts: u8,
+    ) -> (AttemptId, Self) {
+        let id = AttemptId(BASE64URL_NOPAD.encode(&random.bytes::<16>()));
+        (id, Self { provider, target, begun: now, restarts, seed: random.bytes() })
+    }
+
+    /// The `nonce` of the request and of the ID token.
+    pub(crate) fn nonce(&self) -> String {
+        BASE64URL_NOPAD.encode(&derive(b"nonce", &self.seed))
+    }
+
+    /// The PKCE `code_verifier`: 43 characters (RFC 7636 §4.1).
+    pub(crate) fn code_verifier(&self) -> String {
+        BASE64URL_NOPAD.encode(&derive(b"verifier", &self.seed))
+    }
+
+    /// The cookie's value.
+    pub(crate) fn seal(&self, sealer: &Sealer, app: &AppId, id: &AttemptId) -> String {
+        let provider = self.provider.as_str().as_bytes();
+        let mut plain = Vec::with_capacity(43 + provider.len() + self.target.len());
+        plain.push(FORM);
+        plain.push(self.restarts);
+        plain.extend_from_slice(&self.begun.as_unix().to_be_bytes());
+        plain.extend_from_slice(&self.seed);
+        // Identifiers of providers are short: the configuration bounds them.
+        plain.push(u8::try_from(provider.len()).unwrap_or(u8::MAX));
+        plain.extend_from_slice(provider);
+        plain.extend_from_slice(self.target.as_bytes());
+        BASE64URL_NOPAD.encode(&sealer.seal(&context(app, id), &plain))
+    }
+
+    /// Opens what came back; `None` for whatever we did not seal for this app and this `state`.
+    pub(crate) fn open(sealer: &Sealer, app: &AppId, id: &AttemptId, value: &str, now: Timestamp) -> Option<Opened> {
+        let sealed = BASE64URL_NOPAD.decode(value.as_bytes()).ok()?;
+        let plain = sealer.open(&context(app, id), &sealed)?;
+        let attempt = Self::read(&plain)?;
+        Some(if now.since(attempt.begun) > LIFETIME { Opened::Expired(attempt) } else { Opened::Live(attempt) })
+    }
+
+    fn read(plain: &[u8]) -> Option<Self> {
+        let (&[form, restarts], rest) = plain.split_first_chunk::<2>()?;
+        let (begun, rest) = rest.split_first_chunk::<8>()?;
+        let (seed, rest) = rest.split_first_chunk::<32>()?;
+        let (&length, rest) = rest.split_first()?;
+        let (provider, target) = rest.split_at_checked(usize::from(length))?;
+        (form == FORM).then_some(())?;
+        Some(Self {
+            provider: ProviderId::new(std::str::from_utf8(provider).ok()?),
+            target: std::str::from_utf8(target).ok()?.to_owned(),
+            begun: Timestamp::from_unix(i64::from_be_bytes(*begun)),
+            restarts,
+            seed: *seed,
+        })
+    }
+}
+
+/// Ties the seal to the app and the `state`: a cookie moved to another name does not open.
+fn context(app: &AppId, id: &AttemptId) -> Vec<u8> {
+    let mut context = Vec::with_capacity(app.as_str().len() + 1 + id.0.len());
+    context.extend_from_slice(app.as_str().as_bytes());
+    context.push(0);
+    context.extend_from_slice(id.0.as_bytes());
+    context
+}
+
+/// A value that tells nothing about the seed or about its siblings.
+fn derive(label: &[u8], seed: &[u8]) -> [u8; 32] {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(b"vestibule attempt ");
+    hash.update(label);
+    hash.update(&[0]);
+    hash.update(seed);
+    let mut out = [0; 32];
+    out.copy_from_slice(hash.finish().as_ref());
+    out
+}
