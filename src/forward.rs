@@ -6,24 +6,24 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header::ORIGIN, request};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN, request};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use thiserror::Error;
 
 use crate::{
-    access::{Permit, Standing},
+    access::Permit,
     config,
-    request::{Client, Target},
-    session::{Session, cookie::Cookies},
+    request::{Client, Target, framing::is_websocket_handshake},
+    session::Session,
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
 
 mod hop_by_hop;
-pub mod identity_headers;
+mod identity_headers;
 mod request_head;
 mod response_head;
 
-pub use identity_headers::IdentityHeaders;
+use request_head::MethodOverrides;
 use response_head::{Origins, Protection};
 
 /// What is the same for all requests of one app, prepared at load.
@@ -32,6 +32,7 @@ pub struct Front {
     origins: Origins,
     /// The origins whose pages may open a WebSocket here.
     web_socket_origins: Vec<String>,
+    method_overrides: MethodOverrides,
     proto: HeaderValue,
     port: HeaderValue,
     /// The upstream's own `Host`, where the visitor's is not preserved.
@@ -43,13 +44,22 @@ impl Front {
     pub fn new(app: &config::App) -> Self {
         let public = app.public_url.origin();
         let authority = app.upstream.authority();
+        let methods_matter = app.routes.iter().any(|route| route.methods.is_some());
         Self {
+            method_overrides: if methods_matter { MethodOverrides::Removed } else { MethodOverrides::Pass },
             web_socket_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
             origins: Origins { upstream: format!("{}://{authority}", app.upstream.scheme.as_str()), public },
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
             upstream_host: (!app.preserve_host).then(|| HeaderValue::from_str(&authority).ok()).flatten(),
         }
+    }
+
+    /// Whether a WebSocket is asked for by a page of the app itself. Browsers always
+    /// say where it comes from (RFC 6455 §10.2); others need not say anything.
+    fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
+        let ours = |origin: &HeaderValue| self.web_socket_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
+        headers.get_all(ORIGIN).iter().all(ours)
     }
 }
 
@@ -62,7 +72,7 @@ pub struct Passage<'a> {
     /// What was judged.
     pub target: &'a Target,
     /// Who sent it.
-    pub client: &'a Client,
+    pub client: &'a Client<'a>,
     /// Its name in our log.
     pub request_id: HeaderValue,
     /// Its head.
@@ -88,61 +98,38 @@ pub enum Error {
 /// Sends a request through.
 pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -> Result<Response<ResponseBody>, Error> {
     let Passage { permit, session, target, client, request_id, mut head, body } = passage;
-    let upgrade = upgrade_of(&head);
-    if upgrade.is_some() && !origin_is_ours(&head, front) {
+    let handshake = is_websocket_handshake(&head);
+    if handshake && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
     }
-    let visitor_side = upgrade.is_some().then(|| head.extensions.remove::<OnUpgrade>()).flatten();
+    let visitor_side = head.extensions.remove::<OnUpgrade>().filter(|_| handshake);
     head.extensions.clear();
 
-    request_head::cleanse(&mut head.headers);
-    request_head::remove_our_cookies(&mut head.headers);
+    request_head::cleanse(&mut head.headers, front.method_overrides);
     request_head::set(&mut head.headers, front, client, request_id);
     if let Some(session) = session {
-        for (name, value) in identity_headers::of(session) {
+        for (name, value) in session.identity_headers(identity_headers::prepare).iter() {
             head.headers.insert(name, value.clone());
         }
     }
-    head.uri = Uri::from(target.path_and_query());
+    head.uri = Uri::from(target.path_and_query().clone());
 
-    let protection = match permit.standing() {
-        Standing::Public => Protection::Public,
-        Standing::Identified => Protection::Protected,
-    };
-    let mut response = match (upgrade, visitor_side) {
-        (Some(protocol), Some(visitor_side)) => {
-            request_head::ask_to_switch(&mut head.headers, protocol);
-            let mut response = upstream.send_upgrade(Request::from_parts(head, RequestBody::from(body))).await?;
+    let response = match visitor_side {
+        None => upstream.send(Request::from_parts(head, RequestBody::from(body))).await?,
+        Some(visitor_side) => {
+            request_head::ask_for_web_socket(&mut head.headers);
+            let mut response = upstream.send_upgrade(Request::from_parts(head, RequestBody::empty())).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let upstream_side = hyper::upgrade::on(&mut response);
-                let ended = permit.ended().ended();
-                tokio::spawn(tunnel(visitor_side, upstream_side, ended));
+                tokio::spawn(tunnel(visitor_side, upstream_side, permit.ended().ended()));
             }
             response
         }
-        _ => upstream.send(Request::from_parts(head, RequestBody::from(body))).await?,
     };
     if permit.ended().is_ended() {
         // An answer that was on its way when the session ended is nobody's any more.
         return Err(Error::SessionEnded);
     }
-    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    response_head::cleanse(response.headers_mut(), &front.origins, protection, switching);
-    Ok(response)
-}
-
-/// The protocol that the visitor wants to switch to (RFC 9110 §7.8).
-fn upgrade_of(head: &request::Parts) -> Option<HeaderValue> {
-    let upgrade = head.headers.get(http::header::UPGRADE)?;
-    let asked = head.headers.get_all(http::header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    asked
-        .flat_map(|value| value.split(','))
-        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
-        .then(|| upgrade.clone())
-}
-
-/// Browsers always say where a WebSocket comes from; others need not say anything.
-fn origin_is_ours(head: &request::Parts, front: &Front) -> bool {
-    head.method != Method::GET
-        || head.headers.get_all(ORIGIN).iter().all(|origin| front.web_socket_origins.iter().any(|ours| ours.as_bytes().eq_ignore_ascii_case(origin.as_bytes())))
+    let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
+    Ok(response_head::cleanse(response, &front.origins, protection))
 }

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{Request, Response, request};
+use http::{HeaderMap, Request, Response, request};
 use hyper::body::Incoming;
 
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
     clock::instant,
     forward::{self, Passage},
     identity::Ended,
-    request::{Audience, Client, Host, Place, Target, framing},
-    session::{Cached, CookieSecret, Session, cookie::Cookies},
+    request::{Audience, Client, Place, Target, framing},
+    session::{Cached, CookieSecret, Session},
 };
 
 mod answer;
@@ -77,17 +77,17 @@ async fn walk(
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
-    framing::check(&head)?;
+    let host = framing::check(&head)?;
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
-    visit.trace.client = client.address;
-    if let Some(id) = client.request_id(&head.headers).and_then(RequestId::given) {
+    visit.trace.client = client.address();
+    if let Some(id) = RequestId::given(&client, &head.headers) {
         visit.trace.id = id;
     }
-    let host = Host::of(&head, &client)?;
+    let host = client.forwarded_host().unwrap_or(host);
     let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
     visit.trace.app = Some(Arc::clone(&app));
     let target = Target::parse(&head.uri)?;
-    visit.trace.path = Some(target.path_and_query());
+    visit.trace.path = Some(target.path_and_query().clone());
 
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
         return own::answer(worker, &app, visit, &client, &target, endpoint, head, body).await;
@@ -96,13 +96,12 @@ async fn walk(
     let session = match route {
         RouteMatch::Public => None,
         RouteMatch::Policy => {
-            let cookies = Cookies::parse(&head.headers, &app.login.cookies);
-            find_session(apps, &app, &cookies).await?.map(|(_, session)| session)
+            find_session(apps, &app, &head.headers).await?.map(|(_, session)| session)
         }
     };
     visit.trace.session.clone_from(&session);
     let visitor = session.as_ref().map(|session| (session.visitor(), session.ended().clone()));
-    match app.rules.decide(route, visitor, client.address) {
+    match app.rules.decide(route, visitor, client.address()) {
         Decision::Permit(permit) => {
             let ended = permit.ended().clone();
             let passage = Passage {
@@ -128,9 +127,9 @@ async fn walk(
 async fn find_session(
     apps: &Apps,
     app: &App,
-    cookies: &Cookies<'_>,
+    headers: &HeaderMap,
 ) -> Result<Option<(CookieSecret, Arc<Session>)>, Refusal> {
-    let Some(secret) = cookies.session() else { return Ok(None) };
+    let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
     let found = match apps.sessions.cached(&secret) {
         Cached::Hit(session) => Some(session),
         Cached::Unknown => None,

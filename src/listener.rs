@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::Limits,
-    gateway::{Connection, Worker},
+    gateway::Worker,
     meter::Meter,
 };
 
@@ -109,7 +109,7 @@ impl Acceptor {
             tracing::debug!(%error, "a connection was gone at once");
             return;
         }
-        let connection = Arc::new(Connection::new(peer.ip()));
+        let connection = Arc::new(self.worker.connection(peer.ip()));
         match &self.tls {
             None => connection::serve(self, stream, connection).await,
             Some(tls) => match timeout(self.header_timeout, tls.accept(stream)).await {

@@ -18,7 +18,7 @@ use crate::{
     identity::{AppId, ProviderId},
     meter::ProviderMeter,
     random::Random,
-    relying_party::{self, CallbackError, RelyingParty},
+    relying_party::{self, CallbackError, ErrorCode, RelyingParty},
     seal::Sealer,
     session::{self, Sessions, cookie::CookieNames},
 };
@@ -100,7 +100,7 @@ pub enum Error {
     Callback(#[from] CallbackError),
     /// The provider, or the person there, said no (RFC 6749 §4.1.2.1).
     #[error("the provider answered `{0}`")]
-    Refused(String),
+    Refused(ErrorCode),
     /// The provider did not do its part.
     #[error(transparent)]
     Provider(#[from] relying_party::Error),

@@ -2,10 +2,10 @@
 
 use http::{
     HeaderMap, HeaderName,
-    header::{
-        CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
+
+use crate::request::connection_options;
 
 const ALWAYS: [HeaderName; 9] = [
     CONNECTION,
@@ -19,25 +19,20 @@ const ALWAYS: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// Removes the hop-by-hop fields and those that `Connection` names.
+/// Removes the hop-by-hop fields of an answer and those that `Connection` declares to be such.
 pub(super) fn remove(headers: &mut HeaderMap) {
-    remove_named_by_connection(headers);
+    remove_options(headers);
     for name in ALWAYS {
         headers.remove(name);
     }
 }
 
-/// `Connection` may name further fields; those that frame or route the message are not its to remove.
-pub(super) fn remove_named_by_connection(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|token| HeaderName::from_bytes(token.trim().as_bytes()).ok())
-        .filter(|name| *name != HOST && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING)
-        .collect();
-    for name in named {
-        headers.remove(name);
+/// Removes what `Connection` declares hop-by-hop.
+pub(super) fn remove_options(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let options: Vec<_> = connection_options(headers).collect();
+        for name in options {
+            headers.remove(name);
+        }
     }
 }

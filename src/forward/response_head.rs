@@ -5,11 +5,11 @@
 //! one, and no shared cache may keep what was fetched behind a sign-in.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONNECTION, LOCATION, SET_COOKIE, UPGRADE},
 };
 
-use crate::session::cookie;
+use crate::session::cookie::upstream::sets_ours;
 
 use super::hop_by_hop;
 
@@ -23,7 +23,7 @@ const CDN_CACHE: [HeaderName; 4] = [
 
 /// Whether the answer was given behind a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protection {
+pub(super) enum Protection {
     /// A public route: caches may do as the app says.
     Public,
     /// For this visitor only.
@@ -32,16 +32,20 @@ pub(crate) enum Protection {
 
 /// The origins between which `Location` is rewritten.
 #[derive(Debug)]
-pub(crate) struct Origins {
+pub(super) struct Origins {
     /// The upstream's own, without a trailing slash.
-    pub(crate) upstream: String,
+    pub(super) upstream: String,
     /// The app's public one, without a trailing slash.
-    pub(crate) public: String,
+    pub(super) public: String,
 }
 
-/// Makes an upstream's head fit for the visitor. `switching` keeps what a 101 needs.
-pub(crate) fn cleanse(headers: &mut HeaderMap, origins: &Origins, protection: Protection, switching: bool) {
-    let upgrade = switching.then(|| headers.get(UPGRADE).cloned()).flatten();
+/// Makes an upstream's head fit for the visitor.
+pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protection: Protection) -> Response<B> {
+    let upgrade = match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => response.headers().get(UPGRADE).cloned(),
+        _ => None,
+    };
+    let headers = response.headers_mut();
     hop_by_hop::remove(headers);
     if let Some(upgrade) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -56,12 +60,13 @@ pub(crate) fn cleanse(headers: &mut HeaderMap, origins: &Origins, protection: Pr
     if protection == Protection::Protected {
         keep_private(headers);
     }
+    response
 }
 
 fn drop_our_cookies(headers: &mut HeaderMap) {
-    if headers.get_all(SET_COOKIE).iter().any(|cookie| cookie::is_ours(cookie.as_bytes())) {
+    if headers.get_all(SET_COOKIE).iter().any(|cookie| sets_ours(cookie.as_bytes())) {
         let kept: Vec<_> =
-            headers.get_all(SET_COOKIE).iter().filter(|cookie| !cookie::is_ours(cookie.as_bytes())).cloned().collect();
+            headers.get_all(SET_COOKIE).iter().filter(|cookie| !sets_ours(cookie.as_bytes())).cloned().collect();
         headers.remove(SET_COOKIE);
         for cookie in kept {
             headers.append(SET_COOKIE, cookie);
@@ -105,13 +110,12 @@ mod tests {
     use super::*;
 
     fn cleansed(head: &[(&'static str, &str)], protection: Protection) -> Vec<(String, String)> {
-        let mut headers = HeaderMap::new();
+        let mut response = Response::new(());
         for (name, value) in head {
-            headers.append(*name, HeaderValue::from_str(value).expect("a value"));
+            response.headers_mut().append(*name, HeaderValue::from_str(value).expect("a value"));
         }
         let origins = Origins { upstream: "http://app:8080".to_owned(), public: "https://wiki.example.com".to_owned() };
-        cleanse(&mut headers, &origins, protection, false);
-        headers.iter().map(|(n, v)| (n.to_string(), v.to_str().expect("ASCII").to_owned())).collect()
+        cleanse(response, &origins, protection).headers().iter().map(|(n, v)| (n.to_string(), v.to_str().expect("ASCII").to_owned())).collect()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) async fn answer(
     apps: &Apps,
     app: &App,
     visit: &Visit,
-    client: &Client,
+    client: &Client<'_>,
     target: &Target,
     head: &request::Parts,
 ) -> Result<Response<Body>, Refusal> {
@@ -29,9 +29,9 @@ pub(super) async fn answer(
     if app.login.parties.len() > 1 {
         return Ok(answer::redirect(&answer::own_url(apps, app, "/sign_in", &target), Vec::new()));
     }
-    apps.sign_ins.check(client.address).map_err(|_| Refusal::TooManySignIns)?;
-    let cookies = Cookies::parse(&head.headers, &app.login.cookies);
-    let begin = Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, cookies: &cookies };
+    apps.sign_ins.check(client.address()).map_err(|_| Refusal::TooManySignIns)?;
+    let begin =
+        Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, headers: &head.headers };
     let redirect = app.login.start(begin).await?;
     Ok(answer::redirect(&redirect.location, redirect.cookies))
 }

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ipnet::IpNet;
+
 use crate::{clock::instant, request::Peer};
 
 /// One visitor's connection.
@@ -19,8 +21,8 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(peer: IpAddr) -> Self {
-        Self { peer: Peer::new(peer), activity: Activity::new() }
+    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet]) -> Self {
+        Self { peer: Peer::new(peer, trusted_proxies), activity: Activity::new() }
     }
 }
 

@@ -57,10 +57,9 @@ struct OwnRequest<'a> {
     worker: &'a Worker,
     app: &'a App,
     audience: Audience,
-    client: &'a Client,
+    client: &'a Client<'a>,
     head: &'a request::Parts,
     query: Option<&'a str>,
-    cookies: &'a Cookies<'a>,
     /// The live session that the browser brought.
     live: Option<(CookieSecret, Arc<Session>)>,
 }
@@ -70,7 +69,7 @@ pub(super) async fn answer(
     worker: &Worker,
     app: &App,
     visit: &mut Visit,
-    client: &Client,
+    client: &Client<'_>,
     target: &Target,
     endpoint: &str,
     head: request::Parts,
@@ -79,15 +78,14 @@ pub(super) async fn answer(
     if let Some(asset) = endpoint.strip_prefix("/static/") {
         return answer::asset(&head.method, asset);
     }
-    let cookies = Cookies::parse(&head.headers, &app.login.cookies);
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
     let live = match endpoint {
-        "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => find_session(&worker.apps, app, &cookies).await?,
+        "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => find_session(&worker.apps, app, &head.headers).await?,
         _ => None,
     };
     visit.trace.session = live.as_ref().map(|(_, session)| Arc::clone(session));
     let request =
-        OwnRequest { worker, app, audience: visit.audience, client, head: &head, query: target.query(), cookies: &cookies, live };
+        OwnRequest { worker, app, audience: visit.audience, client, head: &head, query: target.query(), live };
     let get = matches!(head.method, Method::GET | Method::HEAD);
     let post = head.method == Method::POST;
     match endpoint {
@@ -148,17 +146,17 @@ impl OwnRequest<'_> {
         target: ReturnTarget,
         prompt: Option<Prompt>,
     ) -> Result<Response<Body>, Refusal> {
-        self.worker.apps.sign_ins.check(self.client.address)?;
+        self.worker.apps.sign_ins.check(self.client.address())?;
         let provider = provider.map(ProviderId::new);
         let begin =
-            Begin { provider: provider.as_ref(), target, prompt, initiative: Initiative::Visitor, cookies: self.cookies };
+            Begin { provider: provider.as_ref(), target, prompt, initiative: Initiative::Visitor, headers: &self.head.headers };
         let redirect = self.app.login.start(begin).await?;
         Ok(answer::redirect(&redirect.location, redirect.cookies))
     }
 
     async fn callback(&self) -> Result<Response<Body>, Refusal> {
         let live = self.live.as_ref().map(|(_, session)| session);
-        match self.app.login.finish(self.query, self.cookies, live).await? {
+        match self.app.login.finish(self.query, &self.head.headers, live).await? {
             Finished::Redirect(redirect) => Ok(answer::redirect(&redirect.location, redirect.cookies)),
             Finished::SignedOut => Ok(self.signed_out()),
         }

@@ -104,8 +104,8 @@ impl Refusal {
     /// A label for log and metrics, one of a fixed set.
     fn reason(&self) -> &'static str {
         match self {
-            Self::Framing(error) => error.reason(),
-            Self::Target(error) => error.reason(),
+            Self::Framing(_) => "ambiguous_framing",
+            Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
             Self::Anonymous => "anonymous",
             Self::Denied(denial) => denial.reason(),

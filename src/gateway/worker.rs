@@ -9,16 +9,22 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::apps::{App, Apps};
+use super::{
+    Connection,
+    apps::{App, Apps},
+};
 use crate::{
     clock::{Clock, instant},
     meter::{AccessLine, WorkerLog},
     random::Random,
+    request::{Client, client::Trust},
     session::Session,
     upstream::Upstream,
 };
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// One worker's share of the gateway.
 pub struct Worker {
@@ -40,6 +46,11 @@ impl Worker {
     /// Lets go of upstream connections that nobody has used for a while.
     pub fn drop_rested(&self) {
         self.upstreams.iter().for_each(Upstream::drop_rested);
+    }
+
+    /// A connection that this worker has just accepted.
+    pub fn connection(&self, peer: IpAddr) -> Connection {
+        Connection::new(peer, &self.apps.trusted_proxies)
     }
 
     pub(super) fn next_id(&self) -> RequestId {
@@ -82,7 +93,8 @@ pub(super) enum RequestId {
 
 impl RequestId {
     /// A name that a trusted proxy gave, if it is one that cannot disturb a log.
-    pub(super) fn given(value: &HeaderValue) -> Option<Self> {
+    pub(super) fn given(client: &Client<'_>, headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(X_REQUEST_ID).filter(|_| client.peer_trust() == Trust::Trusted)?;
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/".contains(byte);
         let bytes = value.as_bytes();
         ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self::Given(value.clone()))
@@ -118,6 +130,7 @@ pub(super) struct Trace {
 /// Writes the access line when the answer is over.
 pub(super) struct Finish {
     pub(super) worker: Arc<Worker>,
+    pub(super) connection: Arc<Connection>,
     pub(super) trace: Trace,
     pub(super) status: StatusCode,
     pub(super) bytes: u64,
@@ -137,6 +150,7 @@ impl Finish {
 
 impl Drop for Finish {
     fn drop(&mut self) {
+        self.connection.activity.idle();
         let (trace, worker) = (&self.trace, &self.worker);
         let Some(log) = &worker.access_log else { return };
         log.push(&AccessLine {

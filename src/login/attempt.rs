@@ -13,11 +13,14 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use data_encoding::BASE64URL_NOPAD;
 
+use openidconnect::{Nonce, PkceCodeVerifier};
+
 use crate::{
     clock::Timestamp,
     identity::{AppId, ProviderId},
     random::Random,
     seal::Sealer,
+    session::cookie::{self, AttemptId},
 };
 
 /// How long a person may take at the provider.
@@ -32,27 +35,6 @@ const FORM: u8 = 1;
 
 /// The longest deep link that is carried: the rest of the cookie is about 150 bytes.
 pub(crate) const MAX_TARGET: usize = 2048;
-
-/// What the browser brings back as `state`, and the end of the cookie's name: 128 random bits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AttemptId(String);
-
-impl AttemptId {
-    /// A `state` that could be ours.
-    pub(crate) fn parse(state: &str) -> Option<Self> {
-        let decoded = BASE64URL_NOPAD.decode(state.as_bytes()).ok()?;
-        (decoded.len() == 16).then(|| Self(state.to_owned()))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What a session remembers of the attempt that made it.
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        derive(b"landed", self.0.as_bytes())
-    }
-}
 
 /// A sign-in that has been begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,22 +68,21 @@ impl Attempt {
         target: String,
         restarts: u8,
     ) -> (AttemptId, Self) {
-        let id = AttemptId(BASE64URL_NOPAD.encode(&random.bytes::<16>()));
-        (id, Self { provider, target, begun: now, restarts, seed: random.bytes() })
+        (AttemptId::generate(random), Self { provider, target, begun: now, restarts, seed: random.bytes() })
     }
 
     /// The `nonce` of the request and of the ID token.
-    pub(crate) fn nonce(&self) -> String {
-        BASE64URL_NOPAD.encode(&derive(b"nonce", &self.seed))
+    pub(crate) fn nonce(&self) -> Nonce {
+        Nonce::new(derive(b"nonce", &self.seed))
     }
 
     /// The PKCE `code_verifier`: 43 characters (RFC 7636 §4.1).
-    pub(crate) fn code_verifier(&self) -> String {
-        BASE64URL_NOPAD.encode(&derive(b"verifier", &self.seed))
+    pub(crate) fn code_verifier(&self) -> PkceCodeVerifier {
+        PkceCodeVerifier::new(derive(b"verifier", &self.seed))
     }
 
-    /// The cookie's value.
-    pub(crate) fn seal(&self, sealer: &Sealer, app: &AppId, id: &AttemptId) -> String {
+    /// What the cookie carries.
+    pub(crate) fn seal(&self, sealer: &Sealer, app: &AppId, id: AttemptId) -> Vec<u8> {
         let provider = self.provider.as_str().as_bytes();
         let mut plain = Vec::with_capacity(43 + provider.len() + self.target.len());
         plain.push(FORM);
@@ -112,12 +93,12 @@ impl Attempt {
         plain.push(u8::try_from(provider.len()).unwrap_or(u8::MAX));
         plain.extend_from_slice(provider);
         plain.extend_from_slice(self.target.as_bytes());
-        BASE64URL_NOPAD.encode(&sealer.seal(&context(app, id), &plain))
+        sealer.seal(&context(app, id), &plain)
     }
 
     /// Opens what came back; `None` for whatever we did not seal for this app and this `state`.
-    pub(crate) fn open(sealer: &Sealer, app: &AppId, id: &AttemptId, value: &str, now: Timestamp) -> Option<Opened> {
-        let sealed = BASE64URL_NOPAD.decode(value.as_bytes()).ok()?;
+    pub(crate) fn open(sealer: &Sealer, app: &AppId, id: AttemptId, value: &[u8], now: Timestamp) -> Option<Opened> {
+        let sealed = cookie::decode(value)?;
         let plain = sealer.open(&context(app, id), &sealed)?;
         let attempt = Self::read(&plain)?;
         Some(if now.since(attempt.begun) > LIFETIME { Opened::Expired(attempt) } else { Opened::Live(attempt) })
@@ -141,22 +122,16 @@ impl Attempt {
 }
 
 /// Ties the seal to the app and the `state`: a cookie moved to another name does not open.
-fn context(app: &AppId, id: &AttemptId) -> Vec<u8> {
-    let mut context = Vec::with_capacity(app.as_str().len() + 1 + id.0.len());
-    context.extend_from_slice(app.as_str().as_bytes());
-    context.push(0);
-    context.extend_from_slice(id.0.as_bytes());
-    context
+fn context(app: &AppId, id: AttemptId) -> Vec<u8> {
+    format!("{app}\0{id}").into_bytes()
 }
 
-/// A value that tells nothing about the seed or about its siblings.
-fn derive(label: &[u8], seed: &[u8]) -> [u8; 32] {
+/// 43 characters that tell nothing about the seed or about their siblings.
+fn derive(label: &[u8], seed: &[u8]) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     hash.update(b"vestibule attempt ");
     hash.update(label);
     hash.update(&[0]);
     hash.update(seed);
-    let mut out = [0; 32];
-    out.copy_from_slice(hash.finish().as_ref());
-    out
+    BASE64URL_NOPAD.encode(hash.finish().as_ref())
 }

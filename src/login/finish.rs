@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use super::{
     Error, Login, Party, Redirect, ReturnTarget,
-    attempt::{Attempt, AttemptId, Opened},
+    attempt::{Attempt, Opened},
+    start::LOOP_WINDOW,
 };
 use crate::{
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
-    session::{EndReason, Landed, NewSession, Session, cookie::Cookies},
+    session::{Landed, NewSession, Session, cookie::{AttemptId, Keep}},
 };
 
 /// What an answer led to.
@@ -25,25 +28,25 @@ impl Login {
     pub async fn finish(
         &self,
         query: Option<&str>,
-        cookies: &Cookies<'_>,
+        headers: &HeaderMap,
         live: Option<&Arc<Session>>,
     ) -> Result<Finished, Error> {
         let Callback::Answer { state, iss, outcome } = parse_callback(query)? else {
             return Ok(Finished::SignedOut);
         };
-        let id = AttemptId::parse(&state);
-        let opened = id.as_ref().and_then(|id| {
-            let cookie = cookies.attempts().find(|attempt| attempt.id == id.as_str())?;
+        let id = AttemptId::parse(state.as_bytes());
+        let opened = id.and_then(|id| {
+            let cookie = self.cookies.attempts(headers).find(|attempt| attempt.id == id)?;
             Attempt::open(&self.sealer, &self.app, id, cookie.value, self.clock.now())
         });
-        let (Some(id), Some(opened)) = (id.as_ref(), opened) else {
+        let (Some(id), Some(opened)) = (id, opened) else {
             // The back button, or a second tab: the sign-in is over and this browser has its session.
             let live = live.ok_or(Error::StateMissing)?;
-            return Ok(Finished::Redirect(self.go_on(&self.landing(live, id.as_ref()))));
+            return Ok(Finished::Redirect(self.go_on(&self.landing(live, id))));
         };
         let attempt = match opened {
             Opened::Live(attempt) => attempt,
-            Opened::Expired(attempt) => return self.restart(attempt, id, cookies, live).await,
+            Opened::Expired(attempt) => return self.restart(&attempt, id, headers, live).await,
         };
         if !self.redeemed.claim(id) {
             let live = live.ok_or(Error::StateReplayed)?;
@@ -55,7 +58,7 @@ impl Login {
             Ok(_) => party.meter.signed_in(),
             Err(error) => party.meter.sign_in_failed(error.reason()),
         }
-        self.open_session(signed_in?, &attempt, id, cookies, live).await.map(Finished::Redirect)
+        self.open_session(signed_in?, &attempt, id, headers, live).await.map(Finished::Redirect)
     }
 
     /// The code becomes tokens, the ID token becomes a visitor.
@@ -74,7 +77,7 @@ impl Login {
             relying_party.check_issuer_parameter(&metadata, iss.as_deref())?;
             let code = match outcome {
                 Outcome::Code(code) => code,
-                Outcome::Refused { error, .. } => return Err(Error::Refused(error.to_string())),
+                Outcome::Refused { error, .. } => return Err(Error::Refused(error)),
             };
             Ok(relying_party.redeem(Redemption { code, redirect_uri, code_verifier, nonce }).await?)
         })
@@ -86,11 +89,11 @@ impl Login {
         &self,
         signed_in: SignedIn,
         attempt: &Attempt,
-        id: &AttemptId,
-        cookies: &Cookies<'_>,
+        id: AttemptId,
+        headers: &HeaderMap,
         live: Option<&Arc<Session>>,
     ) -> Result<Redirect, Error> {
-        let landed = Landed { attempt: id.fingerprint(), target: attempt.target.clone() };
+        let landed = Landed { attempt: id.digest(), target: attempt.target.clone() };
         let new = NewSession::new(self.app.clone(), signed_in, landed);
         let (secret, session) = self.sessions.open(new).await?;
         tracing::info!(app = %self.app, provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
@@ -98,12 +101,13 @@ impl Login {
             self.sessions.supersede(old, &session).await?;
         }
         let mut redirect = self.go_on(&ReturnTarget::parse(&attempt.target, &self.origins));
-        redirect.cookies.push(self.cookies.set(&self.cookies.session, secret.as_str(), None));
-        redirect.cookies.push(self.cookies.remove(&self.attempt_cookie(id)));
+        redirect.cookies.push(self.cookies.set_session(&secret));
+        redirect.cookies.push(self.cookies.remove(&self.cookies.attempt(id)));
         if live.is_none() {
             // Counts until the browser has shown a session; without one it will be back here at once.
-            let rounds = cookies.loop_marker().saturating_add(1);
-            redirect.cookies.push(self.cookies.set(&self.cookies.loop_marker, &rounds.to_string(), Some(super::start::LOOP_WINDOW)));
+            let rounds = self.rounds(headers).saturating_add(1);
+            let marker = self.cookies.loop_marker();
+            redirect.cookies.push(self.cookies.set(&marker, &rounds.to_be_bytes(), Keep::For(LOOP_WINDOW)));
         }
         Ok(redirect)
     }
@@ -111,9 +115,9 @@ impl Login {
     /// An answer that came too late: once more, by itself, and only once.
     async fn restart(
         &self,
-        attempt: Attempt,
-        id: &AttemptId,
-        cookies: &Cookies<'_>,
+        attempt: &Attempt,
+        id: AttemptId,
+        headers: &HeaderMap,
         live: Option<&Arc<Session>>,
     ) -> Result<Finished, Error> {
         if let Some(live) = live {
@@ -123,14 +127,14 @@ impl Login {
             return Err(Error::ExpiredAgain);
         }
         let target = ReturnTarget::parse(&attempt.target, &self.origins);
-        let again = self.begin(Some(&attempt.provider), target, None, attempt.restarts + 1, cookies, Some(id)).await?;
+        let again = self.begin(Some(&attempt.provider), target, None, attempt.restarts + 1, headers, Some(id)).await?;
         Ok(Finished::Redirect(again))
     }
 
     /// Where the sign-in led that made this session, if it is the one that is answered again; else the root.
-    fn landing(&self, live: &Session, id: Option<&AttemptId>) -> ReturnTarget {
+    fn landing(&self, live: &Session, id: Option<AttemptId>) -> ReturnTarget {
         match (live.landed(), id) {
-            (landed, Some(id)) if landed.attempt == id.fingerprint() => {
+            (landed, Some(id)) if landed.attempt == id.digest() => {
                 ReturnTarget::parse(&landed.target, &self.origins)
             }
             _ => ReturnTarget::root(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use moka::{policy::EvictionPolicy, sync::Cache};
 
-use super::attempt::AttemptId;
+use crate::session::cookie::AttemptId;
 
 /// Longer than an attempt lives.
 const MEMORY: Duration = Duration::from_mins(10);
@@ -33,7 +33,7 @@ impl Default for Redeemed {
 
 impl Redeemed {
     /// Claims an attempt; `false` where somebody did before.
-    pub(super) fn claim(&self, id: &AttemptId) -> bool {
-        self.0.entry_by_ref(id).or_insert(()).is_fresh()
+    pub(super) fn claim(&self, id: AttemptId) -> bool {
+        self.0.entry(id).or_insert(()).is_fresh()
     }
 }

@@ -1,17 +1,19 @@
 //! Beginning a sign-in: one more sealed cookie, and off to the provider.
 
-use std::{borrow::Cow, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
+use openidconnect::CsrfToken;
 
 use super::{
     Error, Login, Redirect, ReturnTarget,
-    attempt::{Attempt, AttemptId, COOKIE_LIFETIME, Opened},
+    attempt::{Attempt, COOKIE_LIFETIME, Opened},
 };
 use crate::{
+    clock::Timestamp,
     identity::ProviderId,
     relying_party::{AuthorizationRequest, Prompt},
-    session::cookie::{self, Cookies},
+    session::cookie::{self, AttemptCookie, AttemptId, Keep},
 };
 
 /// More attempts than this in one browser, and the oldest give way.
@@ -46,20 +48,20 @@ pub struct Begin<'a> {
     pub prompt: Option<Prompt>,
     /// Who wants it.
     pub initiative: Initiative,
-    /// What the browser brought.
-    pub cookies: &'a Cookies<'a>,
+    /// The head that asks, for the cookies in it.
+    pub headers: &'a HeaderMap,
 }
 
 impl Login {
     /// Begins a sign-in.
     pub async fn start(&self, begin: Begin<'_>) -> Result<Redirect, Error> {
-        let rounds = begin.cookies.loop_marker();
+        let rounds = self.rounds(begin.headers);
         if begin.initiative == Initiative::Automatic && rounds >= MAX_ROUNDS {
             return Err(Error::Loop(rounds));
         }
-        let mut redirect = self.begin(begin.provider, begin.target, begin.prompt, 0, begin.cookies, None).await?;
+        let mut redirect = self.begin(begin.provider, begin.target, begin.prompt, 0, begin.headers, None).await?;
         if rounds > 0 && begin.initiative == Initiative::Visitor {
-            redirect.cookies.push(self.cookies.remove(&self.cookies.loop_marker));
+            redirect.cookies.push(self.cookies.remove(&self.cookies.loop_marker()));
         }
         Ok(redirect)
     }
@@ -71,67 +73,67 @@ impl Login {
         target: ReturnTarget,
         prompt: Option<Prompt>,
         restarts: u8,
-        cookies: &Cookies<'_>,
-        replaces: Option<&AttemptId>,
+        headers: &HeaderMap,
+        replaces: Option<AttemptId>,
     ) -> Result<Redirect, Error> {
         let party = self.party(provider)?;
         let relying_party = &party.relying_party;
         let metadata = match relying_party.metadata() {
             Some(metadata) => metadata,
             None => {
-                let relying_party = std::sync::Arc::clone(relying_party);
+                let relying_party = Arc::clone(relying_party);
                 self.in_background(async move { relying_party.metadata_or_fetch().await }).await??
             }
         };
         let provider = relying_party.provider().id.clone();
         let (id, attempt) =
             Attempt::begin(&self.random, self.clock.now(), provider, target.as_str().to_owned(), restarts);
-        let value = attempt.seal(&self.sealer, &self.app, &id);
+        let payload = attempt.seal(&self.sealer, &self.app, id);
         let location = relying_party.authorization_url(
             &metadata,
             &AuthorizationRequest {
                 redirect_uri: &self.endpoint("/callback"),
-                state: id.as_str(),
+                state: &CsrfToken::new(id.to_string()),
                 nonce: &attempt.nonce(),
                 code_verifier: &attempt.code_verifier(),
                 prompt,
                 login_hint: None,
             },
         );
-        let mut set_cookies = self.make_room(cookies, value.len(), replaces);
-        set_cookies.push(self.cookies.set(&self.attempt_cookie(&id), &value, Some(COOKIE_LIFETIME)));
-        Ok(Redirect { location, cookies: set_cookies })
+        let cookie = self.cookies.set(&self.cookies.attempt(id), &payload, Keep::For(COOKIE_LIFETIME));
+        let mut cookies = self.make_room(headers, cookie.len(), replaces);
+        cookies.push(cookie);
+        Ok(Redirect { location, cookies })
     }
 
-    /// The name of an attempt's cookie.
-    pub(super) fn attempt_cookie(&self, id: &AttemptId) -> String {
-        format!("{}{}", self.cookies.attempt_prefix, id.as_str())
+    /// How many sign-ins in a row ended well without the browser showing a session afterwards.
+    pub(super) fn rounds(&self, headers: &HeaderMap) -> u32 {
+        let marker = self.cookies.value(headers, &self.cookies.loop_marker()).and_then(cookie::decode);
+        marker.and_then(|marker| marker.try_into().ok()).map_or(0, u32::from_be_bytes)
     }
 
     /// Removes what no longer fits beside a new attempt: first what is no attempt of ours, then the oldest.
-    fn make_room(&self, cookies: &Cookies<'_>, new: usize, replaces: Option<&AttemptId>) -> Vec<HeaderValue> {
-        let bytes: usize = cookies.attempts().map(|attempt| attempt.value.len()).sum();
-        let mut removed: Vec<Cow<'_, str>> = replaces.map(|id| Cow::Owned(id.as_str().to_owned())).into_iter().collect();
-        if cookies.attempts().count() >= MAX_ATTEMPTS || bytes + new > MAX_ATTEMPT_BYTES {
-            let mut by_age: Vec<_> = cookies.attempts().map(|attempt| (self.begun(&attempt), attempt)).collect();
-            by_age.sort_by_key(|(begun, _)| *begun);
-            let (mut count, mut bytes) = (by_age.len(), bytes);
-            for (_, attempt) in by_age {
-                if count < MAX_ATTEMPTS && bytes + new <= MAX_ATTEMPT_BYTES {
+    fn make_room(&self, headers: &HeaderMap, new: usize, replaces: Option<AttemptId>) -> Vec<HeaderValue> {
+        let mut open: Vec<_> = self.cookies.attempts(headers).filter(|attempt| Some(attempt.id) != replaces).collect();
+        let (mut count, mut bytes) = (open.len(), new + open.iter().map(|attempt| attempt.value.len()).sum::<usize>());
+        let mut removed: Vec<_> = replaces.into_iter().collect();
+        if count >= MAX_ATTEMPTS || bytes > MAX_ATTEMPT_BYTES {
+            open.sort_by_cached_key(|attempt| self.begun(attempt));
+            for attempt in open {
+                if count < MAX_ATTEMPTS && bytes <= MAX_ATTEMPT_BYTES {
                     break;
                 }
                 (count, bytes) = (count - 1, bytes - attempt.value.len());
-                removed.push(Cow::Borrowed(attempt.id));
+                removed.push(attempt.id);
             }
         }
-        removed.iter().map(|id| self.cookies.remove(&format!("{}{id}", self.cookies.attempt_prefix))).collect()
+        removed.into_iter().map(|id| self.cookies.remove(&self.cookies.attempt(id))).collect()
     }
 
     /// When an attempt was begun; `None`, before all others, where it is none of ours.
-    fn begun(&self, cookie: &cookie::AttemptCookie<'_>) -> Option<i64> {
-        let id = AttemptId::parse(cookie.id)?;
-        let opened = Attempt::open(&self.sealer, &self.app, &id, cookie.value, self.clock.now())?;
+    fn begun(&self, cookie: &AttemptCookie<'_>) -> Option<Timestamp> {
+        let opened = Attempt::open(&self.sealer, &self.app, cookie.id, cookie.value, self.clock.now())?;
         let (Opened::Live(attempt) | Opened::Expired(attempt)) = opened;
-        Some(attempt.begun.as_unix())
+        Some(attempt.begun)
     }
 }
