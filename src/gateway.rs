@@ -9,9 +9,9 @@ use crate::{
     access::{Decision, RouteMatch},
     clock::instant,
     forward::{self, Passage},
-    identity::Ended,
+    login::Live,
     request::{Audience, Client, Place, Target, framing},
-    session::{Cached, CookieSecret, Session},
+    session::Cached,
 };
 
 mod answer;
@@ -26,6 +26,7 @@ mod worker;
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection};
+pub use own::SignIns;
 pub use worker::Worker;
 
 use refusal::Refusal;
@@ -115,7 +116,7 @@ async fn walk(
             };
             let sent = instant();
             let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
-            app.meter.upstream_took(sent.elapsed());
+            app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(|body| Body::upstream(body, ended)))
         }
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
@@ -128,13 +129,12 @@ async fn find_session(
     apps: &Apps,
     app: &App,
     headers: &HeaderMap,
-) -> Result<Option<(CookieSecret, Arc<Session>)>, Refusal> {
+) -> Result<Option<Live>, Refusal> {
     let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
-    let found = match apps.sessions.cached(&secret) {
+    let found = match apps.sessions.cached(&app.config.id, &secret) {
         Cached::Hit(session) => Some(session),
         Cached::Unknown => None,
-        Cached::Miss => apps.sessions.resolve(&secret).await?,
+        Cached::Miss => apps.sessions.resolve(&app.config.id, &secret).await?,
     };
-    // A cookie counts at the app that gave it.
-    Ok(found.filter(|session| *session.app() == app.config.id).map(|session| (secret, session)))
+    Ok(found.map(|session| (secret, session)))
 }

@@ -30,7 +30,7 @@ mod redeemed;
 mod start;
 mod target;
 
-pub use finish::Finished;
+pub use finish::{Finished, Live};
 pub use redeemed::Redeemed;
 pub use start::{Begin, Initiative};
 pub use target::{Origins, ReturnTarget};
@@ -124,7 +124,7 @@ impl Error {
             Self::Callback(error) => error.reason(),
             Self::Refused(_) => "provider_refused",
             Self::Provider(error) => error.reason(),
-            Self::Session(error) => error.reason(),
+            Self::Session(_) => "sessions_unavailable",
             Self::Stopping => "stopping",
         }
     }

@@ -222,7 +222,10 @@ struct Parts {
 
 fn compose(config: &Config, options: &Options, meter: &Meter, background: &runtime::Handle) -> Result<Parts, StartError> {
     let Options { clock, random } = options;
-    let ring = if config.keys.is_empty() { KeyRing::generated(random) } else { KeyRing::new(&config.keys) };
+    let ring = match config.keys.split_first() {
+        Some((first, others)) => KeyRing::new(first, others, random),
+        None => KeyRing::generated(random),
+    };
     let store = match config.session.store {
         SessionStore::Memory => Arc::new(MemoryStore::new()),
     };
@@ -232,7 +235,6 @@ fn compose(config: &Config, options: &Options, meter: &Meter, background: &runti
         config.session.clone(),
         clock.clone(),
         random.clone(),
-        meter.clone(),
         background.clone(),
     ));
     let parties = config

@@ -10,7 +10,6 @@ use super::{
 use crate::{
     login::{Begin, Initiative, ReturnTarget},
     request::{Audience, Client, Target},
-    session::cookie::Cookies,
 };
 
 /// A navigation is sent on to sign in; everything else is told where it could.
@@ -27,9 +26,9 @@ pub(super) async fn answer(
     }
     let target = ReturnTarget::parse(target.path_and_query().as_str(), &app.login.origins);
     if app.login.parties.len() > 1 {
-        return Ok(answer::redirect(&answer::own_url(apps, app, "/sign_in", &target), Vec::new()));
+        return Ok(answer::redirect(&answer::sign_in_url(app, &target), Vec::new()));
     }
-    apps.sign_ins.check(client.address()).map_err(|_| Refusal::TooManySignIns)?;
+    apps.sign_ins.check(client.address())?;
     let begin =
         Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, headers: &head.headers };
     let redirect = app.login.start(begin).await?;

@@ -1,12 +1,15 @@
 //! How our own answers are put together.
 
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CONTENT_TYPE, LOCATION, SET_COOKIE},
+    HeaderMap, HeaderValue, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE, X_CONTENT_TYPE_OPTIONS},
 };
 
-use super::Body;
-use crate::pages;
+use super::{App, Body, refusal::Refusal};
+use crate::{
+    login::{Origins, ReturnTarget},
+    pages,
+};
 
 /// A 302 with the cookies that go along.
 pub(super) fn redirect(location: &str, cookies: Vec<HeaderValue>) -> Response<Body> {

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use ipnet::IpNet;
 
+use super::SignIns;
 use crate::{
     access::AppRules, config, forward::Front, login::Login, meter::AppMeter, pages::Pages, session::Sessions,
     upstream::Connector,
@@ -21,6 +22,8 @@ pub struct Apps {
     pub sessions: Arc<Sessions>,
     /// How our answers look.
     pub pages: Arc<Pages>,
+    /// How many sign-ins a client may begin.
+    pub sign_ins: SignIns,
 }
 
 /// One app, compiled.
@@ -54,13 +57,14 @@ impl Apps {
         server: &config::Server,
         sessions: Arc<Sessions>,
         pages: Arc<Pages>,
+        sign_ins: SignIns,
     ) -> Self {
         let apps: Vec<_> = apps.into_iter().map(Arc::new).collect();
         let by_host = apps
             .iter()
             .flat_map(|app| app.config.hosts.iter().map(|host| (host.clone(), app.place)))
             .collect();
-        Self { apps, by_host, prefix: server.prefix.clone(), trusted_proxies: server.trusted_proxies.clone(), sessions, pages }
+        Self { apps, by_host, prefix: server.prefix.clone(), trusted_proxies: server.trusted_proxies.clone(), sessions, pages, sign_ins }
     }
 
     /// The app of a host (lower case, without its port).

@@ -11,11 +11,11 @@ use serde_json::json;
 use super::{App, Body, Visit, Worker, answer, find_session, refusal::Refusal};
 use crate::{
     identity::ProviderId,
-    login::{Begin, Finished, Initiative, ReturnTarget},
+    login::{Begin, Finished, Initiative, Live, ReturnTarget},
     pages::{ConfirmReplace, SignInChoice, SignInPage, SignOutPage, SignedOutPage},
     relying_party::Prompt,
     request::{Audience, Client, Target},
-    session::{CookieSecret, Session, cookie::Cookies},
+    
 };
 
 /// The largest form that our own pages send.
@@ -61,7 +61,7 @@ struct OwnRequest<'a> {
     head: &'a request::Parts,
     query: Option<&'a str>,
     /// The live session that the browser brought.
-    live: Option<(CookieSecret, Arc<Session>)>,
+    live: Option<Live>,
 }
 
 /// Answers a request below the prefix; whatever is not ours is nobody's.
@@ -155,8 +155,7 @@ impl OwnRequest<'_> {
     }
 
     async fn callback(&self) -> Result<Response<Body>, Refusal> {
-        let live = self.live.as_ref().map(|(_, session)| session);
-        match self.app.login.finish(self.query, &self.head.headers, live).await? {
+        match self.app.login.finish(self.query, &self.head.headers, self.live.as_ref()).await? {
             Finished::Redirect(redirect) => Ok(answer::redirect(&redirect.location, redirect.cookies)),
             Finished::SignedOut => Ok(self.signed_out()),
         }
@@ -204,8 +203,7 @@ impl OwnRequest<'_> {
         let form = form(body).await?;
         let asked = form.iter().find(|(name, _)| name == "rd").map(|(_, value)| value.clone()).or_else(|| self.parameter("rd"));
         let target = asked.map(|asked| ReturnTarget::parse(&asked, &self.app.login.origins));
-        let live = self.live.as_ref().map(|(secret, session)| (secret, session));
-        let redirect = self.app.login.leave(live, target.as_ref()).await?;
+        let redirect = self.app.login.leave(self.live.as_ref(), target.as_ref()).await?;
         let mut response = answer::redirect(&redirect.location, redirect.cookies);
         // The browser's next request is a GET, whatever this one was (RFC 9110 §15.4.4).
         *response.status_mut() = StatusCode::SEE_OTHER;
@@ -262,6 +260,6 @@ impl OwnRequest<'_> {
 
 /// The fields of a form that one of our pages sent.
 async fn form(body: Incoming) -> Result<Vec<(String, String)>, Refusal> {
-    let bytes = Limited::new(body, MAX_FORM).collect().await.map_err(|_| Refusal::FormTooLarge)?.to_bytes();
+    let bytes = Limited::new(body, MAX_FORM).collect().await.map_err(|_| Refusal::Form)?.to_bytes();
     Ok(url::form_urlencoded::parse(&bytes).into_owned().collect())
 }

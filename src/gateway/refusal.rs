@@ -114,7 +114,7 @@ impl Refusal {
             Self::ForeignForm => "foreign_form",
             Self::Form => "form",
             Self::TooManySignIns => "too_many_sign_ins",
-            Self::Session(error) => error.reason(),
+            Self::Session(_) => "sessions_unavailable",
             Self::Login(error) => error.reason(),
             Self::Forward(forward::Error::ForeignOrigin) => "foreign_origin",
             Self::Forward(forward::Error::SessionEnded) => "session_ended",

@@ -153,7 +153,7 @@ impl Drop for Finish {
         self.connection.activity.idle();
         let (trace, worker) = (&self.trace, &self.worker);
         let Some(log) = &worker.access_log else { return };
-        log.push(&AccessLine {
+        log.record(&AccessLine {
             time: worker.clock.now(),
             request_id: trace.id.as_str(),
             app: trace.app.as_ref().map_or("-", |app| app.login.app.as_str()),

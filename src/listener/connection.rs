@@ -81,7 +81,7 @@ where
 
     match served {
         Some(Err(error)) if error.is_parse() => {
-            acceptor.meter.unparsable();
+            acceptor.meter.unparsable_request();
             tracing::info!(client = %connection.peer.address(), %error, "a request could not be parsed");
         }
         Some(Err(error)) => tracing::debug!(client = %connection.peer.address(), %error, "a connection broke"),

@@ -99,8 +99,8 @@ impl Attempt {
     /// Opens what came back; `None` for whatever we did not seal for this app and this `state`.
     pub(crate) fn open(sealer: &Sealer, app: &AppId, id: AttemptId, value: &[u8], now: Timestamp) -> Option<Opened> {
         let sealed = cookie::decode(value)?;
-        let plain = sealer.open(&context(app, id), &sealed)?;
-        let attempt = Self::read(&plain)?;
+        let plain = sealer.open(&context(app, id), &sealed).ok()?;
+        let attempt = Self::read(plain.expose())?;
         Some(if now.since(attempt.begun) > LIFETIME { Opened::Expired(attempt) } else { Opened::Live(attempt) })
     }
 
@@ -134,4 +134,85 @@ fn derive(label: &[u8], seed: &[u8]) -> String {
     hash.update(&[0]);
     hash.update(seed);
     BASE64URL_NOPAD.encode(hash.finish().as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::KeyRing;
+
+    const BEGUN: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    struct Fixture {
+        sealer: Sealer,
+        app: AppId,
+        id: AttemptId,
+        attempt: Attempt,
+    }
+
+    fn fixture() -> Fixture {
+        let random = Random::seeded(1);
+        let provider = ProviderId::new("company");
+        let (id, attempt) = Attempt::begin(&random, BEGUN, provider, "/page?x=%2F&y".to_owned(), 0);
+        Fixture { sealer: KeyRing::generated(&random).sealer("test"), app: AppId::new("wiki"), id, attempt }
+    }
+
+    fn open(fixture: &Fixture, app: &AppId, id: AttemptId, payload: &[u8], now: Timestamp) -> Option<Opened> {
+        Attempt::open(&fixture.sealer, app, id, BASE64URL_NOPAD.encode(payload).as_bytes(), now)
+    }
+
+    #[test]
+    fn an_attempt_comes_back_as_it_went() {
+        let f = fixture();
+        let payload = f.attempt.seal(&f.sealer, &f.app, f.id);
+        let Some(Opened::Live(back)) = open(&f, &f.app, f.id, &payload, BEGUN) else { panic!("it opens") };
+        assert_eq!(back, f.attempt);
+        assert_eq!(back.nonce().secret(), f.attempt.nonce().secret());
+    }
+
+    #[test]
+    fn threat_12_after_five_minutes_it_is_known_to_be_late() {
+        let f = fixture();
+        let payload = f.attempt.seal(&f.sealer, &f.app, f.id);
+        let opened = |now| open(&f, &f.app, f.id, &payload, now).expect("it opens");
+        assert!(matches!(opened(BEGUN.plus(LIFETIME)), Opened::Live(_)));
+        assert!(matches!(opened(BEGUN.plus(LIFETIME + Duration::from_secs(1))), Opened::Expired(_)));
+    }
+
+    #[test]
+    fn threat_13_it_opens_under_its_own_state_and_app_only() {
+        let f = fixture();
+        let payload = f.attempt.seal(&f.sealer, &f.app, f.id);
+        let other = AttemptId::generate(&Random::seeded(2));
+        assert!(open(&f, &f.app, other, &payload, BEGUN).is_none());
+        assert!(open(&f, &AppId::new("notes"), f.id, &payload, BEGUN).is_none());
+        for place in 0..payload.len() {
+            let mut changed = payload.clone();
+            changed[place] ^= 1;
+            assert!(open(&f, &f.app, f.id, &changed, BEGUN).is_none(), "byte {place}");
+        }
+        assert!(open(&f, &f.app, f.id, &[], BEGUN).is_none());
+    }
+
+    #[test]
+    fn threat_16_nonce_and_verifier_are_different_for_each_attempt_and_from_each_other() {
+        let random = Random::seeded(3);
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..100 {
+            let (_, attempt) = Attempt::begin(&random, BEGUN, ProviderId::new("company"), "/".to_owned(), 0);
+            assert_eq!(attempt.code_verifier().secret().len(), 43, "RFC 7636 §4.1");
+            assert!(seen.insert(attempt.nonce().secret().clone()));
+            assert!(seen.insert(attempt.code_verifier().secret().clone()));
+        }
+    }
+
+    #[test]
+    fn sixteen_attempts_with_ordinary_targets_fit_into_the_browsers_share() {
+        let f = fixture();
+        let long = Attempt { target: format!("/{}", "a".repeat(300)), ..f.attempt.clone() };
+        let cookie = BASE64URL_NOPAD.encode(&long.seal(&f.sealer, &f.app, f.id));
+        assert!(cookie.len() * 16 <= 12 * 1024, "{} bytes each", cookie.len());
+        let short = BASE64URL_NOPAD.encode(&f.attempt.seal(&f.sealer, &f.app, f.id));
+        assert!(short.len() * 16 <= 8 * 1024, "{} bytes each", short.len());
+    }
 }

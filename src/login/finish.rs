@@ -1,6 +1,6 @@
 //! The provider's answer: checked against the attempt that asked, redeemed once, and turned into a session.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
@@ -10,9 +10,16 @@ use super::{
     start::LOOP_WINDOW,
 };
 use crate::{
+    identity::Visitor,
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
-    session::{Landed, NewSession, Session, cookie::{AttemptId, Keep}},
+    session::{CookieSecret, EndReason, Landed, NewSession, Session, Tokens, cookie::{AttemptId, Keep}},
 };
+
+/// How long a session goes on when the same person has signed in anew in the same browser.
+const OVERLAP: Duration = Duration::from_mins(1);
+
+/// A live session with the secret of its cookie.
+pub type Live = (CookieSecret, Arc<Session>);
 
 /// What an answer led to.
 #[derive(Debug)]
@@ -29,7 +36,7 @@ impl Login {
         &self,
         query: Option<&str>,
         headers: &HeaderMap,
-        live: Option<&Arc<Session>>,
+        live: Option<&Live>,
     ) -> Result<Finished, Error> {
         let Callback::Answer { state, iss, outcome } = parse_callback(query)? else {
             return Ok(Finished::SignedOut);
@@ -55,7 +62,7 @@ impl Login {
         let party = self.party(Some(&attempt.provider))?;
         let signed_in = self.redeem(party, iss, outcome, &attempt).await;
         match &signed_in {
-            Ok(_) => party.meter.signed_in(),
+            Ok(_) => party.meter.sign_in_succeeded(),
             Err(error) => party.meter.sign_in_failed(error.reason()),
         }
         self.open_session(signed_in?, &attempt, id, headers, live).await.map(Finished::Redirect)
@@ -91,17 +98,30 @@ impl Login {
         attempt: &Attempt,
         id: AttemptId,
         headers: &HeaderMap,
-        live: Option<&Arc<Session>>,
+        live: Option<&Live>,
     ) -> Result<Redirect, Error> {
-        let landed = Landed { attempt: id.digest(), target: attempt.target.clone() };
-        let new = NewSession::new(self.app.clone(), signed_in, landed);
+        let expires_at = signed_in.expires_in.map(|lifetime| self.clock.now().plus(lifetime));
+        let new = NewSession {
+            app: self.app.clone(),
+            visitor: signed_in.visitor,
+            auth_time: signed_in.auth_time,
+            provider_session: signed_in.sid,
+            landed: Some(Landed { attempt: id.digest(), target: attempt.target.clone() }),
+            tokens: Tokens {
+                access_token: Some(signed_in.access_token),
+                access_token_expires_at: expires_at,
+                refresh_token: signed_in.refresh_token,
+            },
+            id_token: Some(signed_in.id_token),
+        };
         let (secret, session) = self.sessions.open(new).await?;
         tracing::info!(app = %self.app, provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
         if let Some(old) = live {
-            self.sessions.supersede(old, &session).await?;
+            self.supersede(old, session.visitor()).await?;
         }
         let mut redirect = self.go_on(&ReturnTarget::parse(&attempt.target, &self.origins));
-        redirect.cookies.push(self.cookies.set_session(&secret));
+        let cookie = self.cookies.set(&self.cookies.session(), secret.expose(), Keep::UntilBrowserCloses);
+        redirect.cookies.push(cookie);
         redirect.cookies.push(self.cookies.remove(&self.cookies.attempt(id)));
         if live.is_none() {
             // Counts until the browser has shown a session; without one it will be back here at once.
@@ -118,7 +138,7 @@ impl Login {
         attempt: &Attempt,
         id: AttemptId,
         headers: &HeaderMap,
-        live: Option<&Arc<Session>>,
+        live: Option<&Live>,
     ) -> Result<Finished, Error> {
         if let Some(live) = live {
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
@@ -131,14 +151,30 @@ impl Login {
         Ok(Finished::Redirect(again))
     }
 
-    /// Where the sign-in led that made this session, if it is the one that is answered again; else the root.
-    fn landing(&self, live: &Session, id: Option<AttemptId>) -> ReturnTarget {
-        match (live.landed(), id) {
-            (landed, Some(id)) if landed.attempt == id.digest() => {
-                ReturnTarget::parse(&landed.target, &self.origins)
-            }
-            _ => ReturnTarget::root(),
+    /// Ends what this browser had before. Another person's session ends at once
+    /// (threat 8). The same person's may still be on its way with requests of other
+    /// tabs that came back a moment earlier, so it ends a little later.
+    async fn supersede(&self, old: &Live, new: &Visitor) -> Result<(), Error> {
+        let (secret, session) = old;
+        let before = session.visitor();
+        if (&before.issuer, &before.subject) != (&new.issuer, &new.subject) {
+            self.sessions.end(secret, EndReason::Superseded).await?;
+            return Ok(());
         }
+        let (sessions, secret) = (Arc::clone(&self.sessions), secret.clone());
+        self.background.spawn(async move {
+            tokio::time::sleep(OVERLAP).await;
+            if let Err(error) = sessions.end(&secret, EndReason::Superseded).await {
+                tracing::warn!(%error, "a superseded session was not ended; its lifetime will");
+            }
+        });
+        Ok(())
+    }
+
+    /// Where the sign-in led that made this session, if it is the one that is answered again; else the root.
+    fn landing(&self, (_, live): &Live, id: Option<AttemptId>) -> ReturnTarget {
+        let target = id.and_then(|id| live.landed_from(id));
+        target.map_or_else(ReturnTarget::root, |target| ReturnTarget::parse(target, &self.origins))
     }
 
     fn go_on(&self, target: &ReturnTarget) -> Redirect {
