@@ -1,1 +1,22 @@
-//! x
+//! Vestibule among programs that nobody here wrote: the real binary between npm
+//! `oidc-provider`, a certified OpenID Provider, and a headless Chromium.
+//!
+//! What `tests/it` cannot show is shown here: that two strangers who read the same
+//! specifications agree with us. So little is checked twice; lies, limits and tables
+//! of rules are in `tests/it` and beside the code.
+//!
+//! Each test starts its own provider, app and Vestibule, each on a loopback address of
+//! its own ([`address`]), and ends them when it ends. The browser's driver is shared.
+//! `tests/run` installs what is needed.
+
+mod address;
+mod app;
+mod browser;
+mod deployment;
+mod process;
+mod provider;
+mod visitor;
+
+mod in_the_browser;
+mod outages;
+mod sign_in;
