@@ -53,9 +53,9 @@ impl PublicUrl {
         }
     }
 
-    /// The origin without its scheme: what a browser sends as `Host`.
-    pub fn authority(&self) -> String {
-        if self.port == self.scheme.default_port() { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+    /// The same for another host of the app.
+    pub fn origin_at(&self, host: &str) -> String {
+        Self { host: host.to_owned(), ..self.clone() }.origin()
     }
 }
 
@@ -70,6 +70,14 @@ pub struct UpstreamUrl {
     pub port: u16,
     /// `upstream_tls.ca_file`: PEM certificates trusted beside the system's.
     pub extra_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
+}
+
+impl UpstreamUrl {
+    /// Host and port as a `Host` header and a URL spell them; the scheme's own port is left out.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == self.scheme.default_port() { host } else { format!("{host}:{}", self.port) }
+    }
 }
 
 /// `http` or `https`
