@@ -62,7 +62,7 @@ pub struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// The segments after the first slash; a trailing slash is an empty last segment.
-    pub fn segments(self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn segments(self) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.path.split(|&b| b == b'/').skip(1)
     }
 
