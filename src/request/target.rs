@@ -112,7 +112,8 @@ impl Target {
         if shape.has_one_reading() {
             return Ok(Self { normal, readers: Readers::ALL, further: Vec::new() });
         }
-        let (readers, further) = reading::all(normal.path())?;
+        let (readers, further) =
+            if shape.differs_by_case_only() { reading::by_case(normal.path()) } else { reading::all(normal.path())? };
         Ok(Self { normal, readers, further })
     }
 
