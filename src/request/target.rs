@@ -138,7 +138,7 @@ impl Target {
         std::iter::once(sent).chain(self.further.iter().map(reading::Further::as_reading))
     }
 
-    /// Whether [`Target::readings`] has further ones beside the path as sent.
+    /// Whether everybody reads the path as it was sent: there is one reading only.
     pub fn is_plain(&self) -> bool {
         self.further.is_empty()
     }
