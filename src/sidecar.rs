@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::AppRules,
     clock::Clock,
-    config::{self, Config, SessionStore},
+    config::{Config, SessionStore},
     forward::Front,
     gateway::{App, Apps, SignIns, Worker},
     listener::{
