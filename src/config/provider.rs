@@ -383,7 +383,8 @@ fn read_client_auth(section: &Section<'_>) -> Reading<ClientAuth> {
         (None, Some(Method::Basic | Method::Post)) => Err(section.report().add(
             section
                 .fault(&["client_auth"], "`client_auth` needs a secret, and there is none")
-                .help("add client_secret_file, or write client_auth = \"none\" for a public client"),
+                .help("add client_secret_file, or write client_auth = \"none\" for a public client")
+                .absence(section.place(), &["client_secret", "client_secret_file"]),
         )),
         (Some(_), Some(Method::None)) => Err(section.report().add(
             section
@@ -434,7 +435,9 @@ fn read_algorithm(section: &Section<'_>, client_auth: Option<&ClientAuth>) -> Re
     let Some(algorithm) = algorithm else { return Ok(None) };
     if algorithm.is_symmetric() && client_auth.is_some_and(|auth| auth.secret().is_none()) {
         let title = format!("{} is keyed by the client secret, and there is none", algorithm.as_str());
-        let fault = Fault::at(algorithm.place, title).why("anybody could sign with an empty key");
+        let fault = Fault::at(algorithm.place, title)
+            .why("anybody could sign with an empty key")
+            .absence(section.place(), &["client_secret", "client_secret_file"]);
         return Err(section
             .report()
             .add(fault.help("add client_secret_file, or choose an algorithm with a public key")));

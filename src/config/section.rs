@@ -117,7 +117,7 @@ impl<'a> Section<'a> {
                         .help("remove it; what it is for comes with a later version"),
                 )
             } else {
-                self.report.unknown_key(self.name, key, entry.key)
+                self.report.unknown_key(self.name, self.place, key, entry.key)
             });
         }
         outcome
@@ -140,9 +140,10 @@ impl<'a> Section<'a> {
     }
 
     /// Puts on record that there is no section of a name below this one.
-    pub(super) fn missing(&self, name: &str, why: &str, example: &str) -> Reported {
+    pub(super) fn missing(&self, name: &'static str, why: &str, example: &str) -> Reported {
         let title = format!("there is no {} in {}", brackets(name), self.report.source_names());
-        self.report.add(Fault::nowhere(title).why(why).help(format!("write, for example:\n\n{example}")))
+        let fault = Fault::nowhere(title).why(why).help(format!("write, for example:\n\n{example}"));
+        self.report.add(fault.absence(self.place, &[name]))
     }
 
     /// Where the value of a key is, if it is set.
@@ -157,7 +158,7 @@ impl<'a> Section<'a> {
 
     fn wrong(&self, key: &str, node: &Node, wrong: Wrong) -> Reported {
         let mut fault = Fault::at(node.place, format!("`{key}` {}", wrong.what));
-        if let Value::Text { text, filled_in: FilledIn::Yes } = &node.value
+        if let Value::Text { text, filled_in: FilledIn::Shown } = &node.value
             && !mask::is_secret_key(key)
         {
             fault = fault.label(format!("with the environment filled in: `{}`", quoted(&mask::secrets(text))));
@@ -169,6 +170,9 @@ impl<'a> Section<'a> {
     fn wrong_kind(&self, key: &str, node: &Node, expected: &str) -> Reported {
         match node.value {
             Value::Faulty(reported) => reported,
+            Value::Table(_) if later::knows_table(self.name, key) => {
+                self.wrong(key, node, Wrong::new("as a table is not in this version").help(format!("write {expected}")))
+            }
             _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
         }
     }
@@ -219,7 +223,8 @@ impl<'a> Section<'a> {
         let Some(node) = self.find(key) else {
             return Err(self.report.add(
                 Fault::at(self.place, format!("`{key}` is missing in {}", brackets(self.name)))
-                    .help(format!("write, for example: {key} = {example}")),
+                    .help(format!("write, for example: {key} = {example}"))
+                    .absence(self.place, &[key]),
             ));
         };
         self.parse_text(key, node, |text| {
@@ -380,10 +385,10 @@ impl<'a> Section<'a> {
 
     /// The text of a file that a key names.
     pub(super) fn read_file(&self, key: &str, path: &Placed<PathBuf>) -> Reading<String> {
-        source::read_text(path, MAX_NAMED_FILE).map_err(|error| self.unreadable(key, path, error))
+        source::read_text(path, MAX_NAMED_FILE).map_err(|error| self.unreadable(key, path, &error))
     }
 
-    fn unreadable(&self, key: &str, path: &Placed<PathBuf>, error: source::FileError) -> Reported {
+    fn unreadable(&self, key: &str, path: &Placed<PathBuf>, error: &source::FileError) -> Reported {
         let fault = Fault::at(path.place, format!("cannot read the file of `{key}`: {error}"));
         self.report.add(fault.label(format!("read as {}", show_path(path))))
     }
@@ -467,8 +472,8 @@ impl Unique {
             self.seen.insert(value.to_owned(), place);
             return Ok(());
         };
-        let fault = Fault::at(place, format!("{} `{}` is taken already", self.what, quoted(value)));
-        Err(report.add(fault.related(*first, "it is taken here")))
+        let fault = Fault::at(place, format!("{} `{}` is given twice", self.what, quoted(value)));
+        Err(report.add(fault.related(*first, "it is given here as well")))
     }
 }
 

@@ -40,7 +40,8 @@ policy = "anyone"
 fn parse(text: &str) -> Result<Config, Faults> {
     Config::parse_with("vestibule.toml", text, &|name| match name {
         "PORT" => Some("4444".into()),
-        "WORD" => Some("hunter2".into()),
+        "WORD" => Some("word".into()),
+        "SECRET" => Some("hunter2".into()),
         _ => None,
     })
 }
@@ -227,7 +228,14 @@ fn what_is_allowed_and_dangerous_is_a_warning_with_its_line() {
          \"public\"\n"
     );
     let warnings = accepted(&text).warnings;
-    insta::assert_snapshot!(warnings.join("\n"), @"");
+    insta::assert_snapshot!(warnings.join("\n"), @r#"
+    vestibule.toml:2: `trusted_proxies` holds 0.0.0.0/0: every client can state its own address and host
+    vestibule.toml:8: `issuer` is plain http: whoever can change the traffic can sign in as anybody
+    vestibule.toml:6: `trust_email` is "always": whoever can set an address at this provider can be anybody to the rules
+    vestibule.toml:14: `public_url` is plain http: whoever sees the traffic takes over every session
+    vestibule.toml:19: a condition on the claim `email` holds for addresses that nobody verified; `email` and `email_domain` do not
+    vestibule.toml:22: this route makes the whole app public
+    "#);
 }
 
 #[test]
@@ -340,7 +348,122 @@ fn faults_of_several_files_name_the_file_of_each() {
     let first = write(&folder, "first.toml", &format!("server.workers = 1\n{MINIMAL}"));
     let second = write(&folder, "second.toml", &format!("server.workers = 2\nserver.lisen = []\n{MINIMAL}"));
     let faults = Config::load(&[first, second]).expect_err("faults").to_string();
-    insta::assert_snapshot!(faults.replace(folder.path().to_str().expect("a path"), "DIR"), @"");
+    insta::assert_snapshot!(faults.replace(folder.path().to_str().expect("a path"), "DIR"), @r#"
+    error: `workers` is set twice
+     --> DIR/second.toml:1:8
+      |
+    1 | server.workers = 2
+      |        ^^^^^^^
+      |
+     ::: DIR/first.toml:1:8
+      |
+    1 | server.workers = 1
+      |        ------- it is set here as well
+      |
+      = note: no file overrides another
+      = help: keep one of the two
+
+    error: unknown key `lisen` in `[server]`
+     --> DIR/second.toml:2:8
+      |
+    2 | server.lisen = []
+      |        ^^^^^ did you mean `listen`?
+
+    error: the id `company` is given twice
+     --> DIR/second.toml:5:6
+      |
+    5 | id = "company"
+      |      ^^^^^^^^^
+      |
+     ::: DIR/first.toml:4:6
+      |
+    4 | id = "company"
+      |      --------- it is given here as well
+
+    error: the id `wiki` is given twice
+      --> DIR/second.toml:10:6
+       |
+    10 | id = "wiki"
+       |      ^^^^^^
+       |
+      ::: DIR/first.toml:9:6
+       |
+     9 | id = "wiki"
+       |      ------ it is given here as well
+
+    error: the host `wiki.example.com` is given twice
+      --> DIR/second.toml:11:14
+       |
+    11 | public_url = "https://wiki.example.com"
+       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+      ::: DIR/first.toml:10:14
+       |
+    10 | public_url = "https://wiki.example.com"
+       |              -------------------------- it is given here as well
+
+    the configuration has 5 faults
+    "#);
+}
+
+#[test]
+fn a_certificate_comes_with_its_own_key_or_not_at_all() {
+    let folder = folder();
+    write(
+        &folder,
+        "encrypted.key",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    write(&folder, "damaged.crt", "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n");
+    fs::write(folder.path().join("binary.key"), b"\x30\x82\xff").expect("a file");
+    let tls = |certificate: &str, private_key: &str| {
+        let tls =
+            format!("server.tls = {{ certificate = \"{certificate}\", private_key = \"{private_key}\" }}\n{MINIMAL}");
+        Config::load(&[write(&folder, "vestibule.toml", &tls)])
+    };
+    let config = tls("tls.crt", "tls.key").expect("a pair");
+    let expected =
+        TlsIdentity { certificate: folder.path().join("tls.crt"), private_key: folder.path().join("tls.key") };
+    assert_eq!(config.server.tls, Some(expected));
+    for (certificate, private_key, expected) in [
+        ("tls.crt", "app.key", "`private_key` does not belong to the certificate"),
+        ("tls.key", "tls.crt", "the file of `certificate` holds no certificate in PEM"),
+        ("tls.key", "tls.crt", "the file of `private_key` holds no private key in PEM"),
+        ("damaged.crt", "tls.key", "the file of `certificate` is damaged PEM"),
+        ("tls.crt", "encrypted.key", "the file of `private_key` holds an encrypted key"),
+        ("tls.crt", "binary.key", "cannot read the file of `private_key`: it is not UTF-8"),
+        ("tls.crt", "missing.key", "cannot read the file of `private_key`: there is no such file"),
+        ("tls.crt", ".", "cannot read the file of `private_key`: it is a folder, and a file is needed"),
+        ("tls.crt", "", "`private_key` is missing"),
+    ] {
+        let faults = tls(certificate, private_key).expect_err("no pair").to_string();
+        assert!(faults.contains(expected), "{certificate} {private_key}: {faults}");
+        assert!(!faults.contains("BEGIN PRIVATE"), "{faults}");
+    }
+}
+
+#[test]
+fn an_app_has_a_certificate_of_its_own_only_behind_tls() {
+    let folder = folder();
+    let app = format!("{MINIMAL}\n[app.tls]\ncertificate = \"app.crt\"\nprivate_key = \"app.key\"\n");
+    let faults = Config::load(&[write(&folder, "vestibule.toml", &app)]).expect_err("a fault").to_string();
+    assert!(faults.contains("`[app.tls]` means nothing without `[server.tls]`"), "{faults}");
+    let both = format!("{app}\n[server.tls]\ncertificate = \"tls.crt\"\nprivate_key = \"tls.key\"\n");
+    let config = Config::load(&[write(&folder, "vestibule.toml", &both)]).expect("a configuration");
+    assert_eq!(
+        config.apps[0].tls.as_ref().map(|tls| tls.certificate.as_path()),
+        Some(folder.path().join("app.crt").as_path())
+    );
+}
+
+#[test]
+fn certificates_of_a_private_authority_are_read() {
+    let folder = folder();
+    let text = MINIMAL
+        .replace("client_id", "ca_file = \"ca.pem\"\nclient_id")
+        .replace("upstream = \"http:", "upstream_tls = { ca_file = \"ca.pem\" }\nupstream = \"https:");
+    let config = Config::load(&[write(&folder, "vestibule.toml", &text)]).expect("a configuration");
+    assert_eq!((config.providers[0].extra_roots.len(), config.apps[0].upstream.extra_roots.len()), (1, 1));
 }
 
 /// The one fault of paths that hold no configuration.
@@ -401,7 +524,7 @@ fn hostile_texts_are_answered() {
 
 #[test]
 fn ten_thousand_faults_are_not_a_wall_of_text() {
-    let text: String = (0..10_000).map(|n| format!("[server.k{n}]\n")).collect();
+    let text = (0..10_000).map(|n| format!("[server.k{n}]\n")).collect::<Vec<_>>().concat();
     let faults = parse(&format!("{text}{MINIMAL}")).expect_err("faults").to_string();
     assert!(
         faults.ends_with("and 9900 more, which are shown once these are mended\n\nthe configuration has 10000 faults")
@@ -421,11 +544,12 @@ fn a_secret_is_in_no_fault() {
         "clientsecret = 'hunter2'",
         "client_secret = \"\"\"\nhunter2\n\"\"\"",
         "client_secret = \"hunter2\", client_auth = 1",
-        "client_secret = \" ${WORD}\"",
+        "client_secret = \" ${SECRET}\"",
         "client_secret = \"hunter2\"\nclient_auth = \"none\"",
         "client_auth = { client_secret = \"hunter2\" }",
         "discovery_url = \"https://me:hunter2@id.example.com\"",
-        "discovery_url = \"https://me:${WORD}@id.example.com\"",
+        "discovery_url = \"https://me:${SECRET}@id.example.com\"",
+        "preset = \"${SECRET}\"",
     ] {
         let text = MINIMAL.replace("id = \"company\"", &format!("{provider}\nid = \"company\""));
         let faults = parse(&text).expect_err(provider);
