@@ -31,6 +31,11 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     SECRETS.iter().any(|secret| key.contains(secret)) || key.split(['_', '-']).any(misspelt)
 }
 
+/// The same for variables of the environment, where `KEY` is no name of a file.
+pub(super) fn is_secret_variable(name: &str) -> bool {
+    is_secret_key(name) || name.to_ascii_lowercase().contains("key")
+}
+
 /// Whatever follows `key =` for a secret key, to the end of its string or line.
 fn assigned_secrets(text: &str, bytes: &mut [u8]) {
     let is_key = |c: char| c.is_alphanumeric() || c == '_' || c == '-';

@@ -234,7 +234,7 @@ fn fill_in(raw: &str, environment: Environment<'_>) -> Result<(String, FilledIn)
         if !is_name {
             return Err(FillInError::Name(name.to_owned()));
         }
-        if mask::is_secret_key(name) {
+        if mask::is_secret_variable(name) {
             filled_in = FilledIn::Secret;
         }
         match (environment(name), default) {

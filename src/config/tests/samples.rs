@@ -18,38 +18,71 @@ fn the_samples_are_accepted() {
 
 const REFERENCE: &str = include_str!("../../../config/reference.toml");
 
+/// Keys for which an example stands in the reference, because they have no default.
+const EXAMPLES: [(&str, &str); 12] = [
+    ("provider", "id"),
+    ("provider", "issuer"),
+    ("provider", "client_id"),
+    ("provider", "client_secret_file"),
+    ("app", "id"),
+    ("app", "public_url"),
+    ("app", "upstream"),
+    ("app.access", "policy"),
+    ("app.access", "allow"),
+    ("app.route", "path"),
+    ("app.route", "methods"),
+    ("app.route", "access"),
+];
+
+/// A line that sets a key or begins a section, commented out or not.
+struct Line {
+    section: String,
+    key: String,
+    text: &'static str,
+    is_comment: bool,
+}
+
+/// What the reference shows.
+fn lines() -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut section = String::new();
+    let mut add = |section: &str, key: &str, text, is_comment| {
+        lines.push(Line { section: section.to_owned(), key: key.to_owned(), text, is_comment });
+    };
+    for text in REFERENCE.lines() {
+        let line = text.strip_prefix('#').unwrap_or(text);
+        let is_comment = line.len() < text.len();
+        if let Some((name, _)) = line.split_once(']').filter(|(name, _)| name.starts_with('[')) {
+            section = name.trim_start_matches('[').to_owned();
+            let (parent, key) = section.rsplit_once('.').unwrap_or(("", &section));
+            add(parent, key, text, is_comment);
+        } else if line.trim_start().starts_with('{') {
+            let keys = line.split(['{', ',']).filter_map(|pair| pair.split_once(" = "));
+            keys.for_each(|(key, _)| add("condition", key.trim(), text, is_comment));
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.contains(' ')) {
+            add(&section, key, text, is_comment);
+        }
+    }
+    lines
+}
+
 #[test]
 fn the_reference_shows_every_key_that_the_readers_ask_for() {
     let folder = folder();
-    // A file's value has a twin that stands in for it: one of the two at a time.
-    let uncommented = |skipped: &str| {
-        let lines = REFERENCE.lines().filter(|line| !line.trim_start_matches('#').starts_with(&format!("{skipped} =")));
-        let lines = lines.map(|line| line.strip_prefix('#').filter(|line| !line.starts_with(' ')).unwrap_or(line));
-        lines.filter(|line| !line.contains("\"…\"")).collect::<Vec<_>>().join("\n")
-    };
+    // Everything is switched on, except the keys that stand in for their `_file` twins.
+    let switch_on = |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+    let all: Vec<_> = REFERENCE.lines().map(switch_on).filter(|line| !line.contains("\"…\"")).collect();
     let mut report = Report::default();
-    let name = folder.path().join("reference.toml");
-    let source = report.add_source(Source::new(name.display().to_string(), uncommented("none")));
+    let name = folder.path().join("reference.toml").display().to_string();
+    let source = report.add_source(Source::new(name, all.join("\n")));
     let table = join(&report, &[source], &|_| None).expect("the reference is TOML");
     let outcome = Section::root(&report, &table, read);
     let known = report.known_keys();
     report.conclude(outcome).unwrap_or_else(|faults| panic!("{faults}"));
-    for (section, keys) in known {
-        for key in keys {
-            let written = ["", "#"].iter().any(|comment| {
-                let key = format!("{comment}{key}");
-                let is_key =
-                    |line: &str| line.strip_prefix(&key).is_some_and(|rest| rest.trim_start().starts_with('='));
-                let is_section = |line: &str| {
-                    let parent = if section.is_empty() { String::new() } else { format!("{section}.") };
-                    line.starts_with(&format!("{comment}[{parent}{}]", key.trim_start_matches('#')))
-                        || line.starts_with(&format!("{comment}[[{parent}{}]]", key.trim_start_matches('#')))
-                };
-                REFERENCE.lines().any(|line| is_key(line) || is_section(line))
-            });
-            let in_condition = section == "condition" && REFERENCE.contains(&format!(" {key} = "));
-            assert!(written || in_condition, "`{key}` of [{section}] is not in config/reference.toml");
-        }
+    let lines = lines();
+    for (section, key) in known.iter().flat_map(|(section, keys)| keys.iter().map(move |key| (*section, *key))) {
+        let is_shown = lines.iter().any(|line| line.section == section && line.key == key);
+        assert!(is_shown, "`{key}` of [{section}] is not in config/reference.toml");
     }
 }
 
@@ -57,35 +90,19 @@ fn the_reference_shows_every_key_that_the_readers_ask_for() {
 fn the_values_in_the_reference_are_the_defaults() {
     let folder = folder();
     let debug = |text: &str| {
-        let config =
-            Config::load(&[write(&folder, "reference.toml", text)]).unwrap_or_else(|faults| panic!("{faults}"));
+        let file = write(&folder, "reference.toml", text);
+        let config = Config::load(&[file]).unwrap_or_else(|faults| panic!("{faults}"));
         format!("{:?}", Config { warnings: Vec::new(), ..config })
     };
-    // These have no default: an example stands there.
-    let examples = [
-        "id",
-        "issuer",
-        "client_id",
-        "client_secret_file",
-        "public_url",
-        "upstream",
-        "policy",
-        "allow",
-        "path",
-        "methods",
-        "access",
-    ];
     let whole = debug(REFERENCE);
     let mut defaults = 0;
-    for (index, line) in REFERENCE.lines().enumerate() {
-        let key = line.split_once(" = ").map_or("", |(key, _)| key);
-        let is_key = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') && !key.is_empty();
-        if !is_key || (examples.contains(&key) && line != "access = true   # one line a request, without the query") {
+    for line in lines() {
+        let is_example = EXAMPLES.contains(&(line.section.as_str(), line.key.as_str()));
+        if line.is_comment || is_example || line.text.starts_with('[') || line.section == "condition" {
             continue;
         }
-        let without: Vec<_> =
-            REFERENCE.lines().enumerate().filter(|(i, _)| *i != index).map(|(_, line)| line).collect();
-        assert_eq!(debug(&without.join("\n")), whole, "{line}");
+        // The same key may stand in two sections with the same text: either is a default.
+        assert_eq!(debug(&REFERENCE.replacen(line.text, "", 1)), whole, "{}", line.text);
         defaults += 1;
     }
     assert!(defaults > 30, "only {defaults} lines were seen as defaults");
