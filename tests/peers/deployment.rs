@@ -30,7 +30,8 @@ pub(crate) struct Deployment {
     pub(crate) provider_address: SocketAddr,
     /// Where `/readyz` is.
     pub(crate) ops: SocketAddr,
-    _vestibule: Process,
+    /// The real binary, for what it says.
+    pub(crate) vestibule: Process,
     _configuration: TempDir,
 }
 
@@ -59,7 +60,7 @@ impl Deployment {
             origin: format!("http://{public}"),
             provider_address,
             ops,
-            _vestibule: vestibule,
+            vestibule,
             _configuration: folder,
         }
     }
