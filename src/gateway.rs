@@ -1,1 +1,140 @@
-//! gateway
+//! The walk of one request, on one screen; own endpoints; and the one place where errors become answers.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::{HeaderMap, Request, Response, request};
+use hyper::body::Incoming;
+
+use crate::{
+    access::{Decision, RouteMatch},
+    clock::instant,
+    forward::{self, Passage},
+    login::Live,
+    request::{Audience, Client, Place, Target, framing},
+    session::Cached,
+};
+
+mod answer;
+mod anonymous;
+mod apps;
+mod body;
+mod connection;
+mod own;
+mod refusal;
+mod worker;
+
+pub use apps::{App, Apps};
+pub use body::{Body, Broken};
+pub use connection::{Activity, Connection};
+pub use own::SignIns;
+pub use worker::Worker;
+
+use refusal::Refusal;
+use worker::{Finish, RequestId, Trace};
+
+/// Answers one request; it always has an answer.
+pub async fn handle(
+    worker: Arc<Worker>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    connection.activity.busy();
+    let (head, body) = request.into_parts();
+    let mut visit = Visit {
+        audience: Audience::of(&head),
+        trace: Trace {
+            id: worker.next_id(),
+            started: instant(),
+            method: head.method.clone(),
+            path: None,
+            client: connection.peer.address(),
+            app: None,
+            session: None,
+        },
+    };
+    let answered = walk(&worker, &connection, &mut visit, head, body).await;
+    let response = answered.unwrap_or_else(|refusal| refusal.answer(&worker.apps, &visit));
+    let status = response.status();
+    if let Some(app) = &visit.trace.app {
+        app.meter.count(status.as_u16());
+    }
+    let finish = Finish { worker, connection, trace: visit.trace, status, bytes: 0 };
+    Ok(response.map(|body| body.finishing(finish)))
+}
+
+/// What is known of a request so far: for its answer and its access line.
+pub(crate) struct Visit {
+    /// What kind of answer its sender can use.
+    audience: Audience,
+    trace: Trace,
+}
+
+/// From the head that came in to the answer that goes out.
+async fn walk(
+    worker: &Worker,
+    connection: &Connection,
+    visit: &mut Visit,
+    head: request::Parts,
+    body: Incoming,
+) -> Result<Response<Body>, Refusal> {
+    let apps = &worker.apps;
+    let host = framing::check(&head)?;
+    let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
+    visit.trace.client = client.address();
+    if let Some(id) = RequestId::given(&client, &head.headers) {
+        visit.trace.id = id;
+    }
+    let host = client.forwarded_host().unwrap_or(host);
+    let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
+    visit.trace.app = Some(Arc::clone(&app));
+    let target = Target::parse(&head.uri)?;
+    visit.trace.path = Some(target.path_and_query().clone());
+
+    if let Place::Own(endpoint) = target.place(&apps.prefix)? {
+        return own::answer(worker, &app, visit, &client, &target, endpoint, head, body).await;
+    }
+    let route = app.rules.route(&head.method, &target);
+    let session = match route {
+        RouteMatch::Public => None,
+        RouteMatch::Policy => {
+            find_session(apps, &app, &head.headers).await?.map(|(_, session)| session)
+        }
+    };
+    visit.trace.session.clone_from(&session);
+    let visitor = session.as_ref().map(|session| (session.visitor(), session.ended().clone()));
+    match app.rules.decide(route, visitor, client.address()) {
+        Decision::Permit(permit) => {
+            let ended = permit.ended().clone();
+            let passage = Passage {
+                permit,
+                session: session.as_ref(),
+                target: &target,
+                client: &client,
+                request_id: visit.trace.id.header(),
+                head,
+                body,
+            };
+            let sent = instant();
+            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            app.meter.upstream_answered(instant().duration_since(sent));
+            Ok(response.map(|body| Body::upstream(body, ended)))
+        }
+        Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
+        Decision::Deny(denial) => Err(Refusal::Denied(denial)),
+    }
+}
+
+/// The live session of this browser at this app.
+async fn find_session(
+    apps: &Apps,
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Option<Live>, Refusal> {
+    let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
+    let found = match apps.sessions.cached(&app.config.id, &secret) {
+        Cached::Hit(session) => Some(session),
+        Cached::Unknown => None,
+        Cached::Miss => apps.sessions.resolve(&app.config.id, &secret).await?,
+    };
+    Ok(found.map(|session| (secret, session)))
+}

@@ -1,3 +1,7 @@
-//! The `vestibule` binary: arguments, start, exit code.
+//! The `vestibule` binary: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vestibule::cli::run()
+}

@@ -1,1 +1,148 @@
-//! session
+//! Sessions: one browser's signed-in state, from cookie to live handle.
+//!
+//! The cookie holds one secret ([`CookieSecret`]); the store holds a sealed record
+//! under a name derived from that secret ([`store`]); what is used on every request
+//! is an opened [`Session`] in a cache ([`Sessions`]). Endings travel through a feed
+//! that every replica reads, so that a cache may be trusted at all.
+//!
+//! Two rules hold everywhere below:
+//!
+//! - *A store that cannot be asked has said nothing.* It is an [`Error`], never
+//!   "signed out", and never "let in" (threat 88).
+//! - *What has ended stays ended.* Ids do not repeat, so once an ending is applied
+//!   here, no load that began before it, no late write and no cache brings the
+//!   session back.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+mod cookie_secret;
+mod expiry;
+mod feed;
+mod live;
+mod record;
+mod sessions;
+
+pub mod cookie;
+pub mod store;
+
+pub use cookie_secret::{CookieSecret, SessionId};
+pub use record::{Landed, Tokens};
+pub use sessions::{Cached, EndedSession, NewSession, Sessions};
+pub use store::{EndReason, Feed, Store, StoreError};
+
+use crate::{
+    clock::Timestamp,
+    identity::{AppId, Ended, Visitor},
+    session::{cookie::AttemptId, live::Live, store::Position},
+};
+
+/// Why a session could not be looked up, opened or ended. Whether the visitor is
+/// signed in is not known: 503, and the same cookie works again later.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+    /// The feed of endings has not been read for so long that the cache may hold
+    /// sessions that ended elsewhere.
+    #[error("the feed of endings cannot be read, so cached sessions are not trusted")]
+    Stale,
+}
+
+/// A session, opened: what a request needs to know of it.
+pub struct Session {
+    app: AppId,
+    visitor: Visitor,
+    created_at: Timestamp,
+    auth_time: Option<Timestamp>,
+    landed: Option<Landed>,
+    /// What it shares with every other copy of the same session in this process.
+    live: Arc<Live>,
+    /// Where the feed stood, as far as it had been applied here, before this was loaded.
+    position: Position,
+    prepared: RwLock<Option<Prepared>>,
+}
+
+/// Something made from a session once, and the configuration generation it was made under.
+struct Prepared {
+    generation: u64,
+    value: Arc<dyn Any + Send + Sync>,
+}
+
+impl Session {
+    /// Its name in the store and the log.
+    pub fn id(&self) -> &SessionId {
+        &self.live.id
+    }
+
+    /// The app in whose cookie it is.
+    pub fn app(&self) -> &AppId {
+        &self.app
+    }
+
+    /// Who signed in.
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
+    /// When it began.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// When the provider says that it last asked for credentials (`auth_time`), if it says.
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.auth_time
+    }
+
+    /// When its lifetime is over.
+    pub fn expires_at(&self) -> Timestamp {
+        self.live.expires_at()
+    }
+
+    /// Tells whoever works on its behalf that it is over.
+    pub fn ended(&self) -> &Ended {
+        &self.live.ended
+    }
+
+    /// Where the sign-in led that made this session, if `attempt` is that sign-in.
+    pub fn landed_from(&self, attempt: AttemptId) -> Option<&str> {
+        let landed = self.landed.as_ref()?;
+        (landed.attempt == attempt.digest()).then_some(landed.target.as_str())
+    }
+
+    /// What `make` makes of this session, made once for each `generation` of the
+    /// configuration and shared by all requests. There is one slot; it belongs to
+    /// `forward`, for the identity headers.
+    pub fn prepared<T: Any + Send + Sync>(&self, generation: u64, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+        let slot = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = slot.as_ref().and_then(|prepared| prepared.read(generation)) {
+            return value;
+        }
+        drop(slot);
+        let value = Arc::new(make(self));
+        let mut slot = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(Prepared { generation, value: value.clone() });
+        value
+    }
+}
+
+impl Prepared {
+    fn read<T: Any + Send + Sync>(&self, generation: u64) -> Option<Arc<T>> {
+        if self.generation != generation {
+            return None;
+        }
+        Arc::clone(&self.value).downcast().ok()
+    }
+}
+
+/// Names the session and says nothing about the person.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", self.id()).field("app", &self.app).finish_non_exhaustive()
+    }
+}

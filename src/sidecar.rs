@@ -1,1 +1,393 @@
-//! sidecar
+//! The composition root: from a configuration to a running sidecar, and to its end.
+//!
+//! This is the only place that knows every part, and the only one that names a store.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::{runtime, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    access::AppRules,
+    clock::Clock,
+    config::{self, Config, SessionStore},
+    forward::Front,
+    gateway::{App, Apps, SignIns, Worker},
+    listener::{
+        self, Acceptor, Bound,
+        ops::{self, Probe, Readiness},
+        tls,
+    },
+    login::{Login, Origins, Party, Redeemed},
+    meter::{AccessLog, Meter},
+    pages::Pages,
+    random::Random,
+    relying_party::{ClientError, RelyingParty},
+    seal::KeyRing,
+    session::{Sessions, cookie::CookieNames},
+    store::memory::MemoryStore,
+    telemetry,
+    upstream::Connector,
+};
+
+/// How often a worker looks for upstream connections that nobody uses any more.
+const TIDY_EVERY: Duration = Duration::from_secs(30);
+
+/// What the seal of an attempt's cookie is for.
+const ATTEMPT_PURPOSE: &str = "sign-in attempt";
+
+/// What a test may replace.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The time.
+    pub clock: Clock,
+    /// The source of everything unguessable.
+    pub random: Random,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clock: Clock::system(), random: Random::system() }
+    }
+}
+
+/// Why it does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address is taken, or not ours to take.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
+    /// A certificate or key cannot be used.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[source] io::Error),
+    /// An upstream's TLS cannot be set up.
+    #[error("the upstream of app `{app}` cannot be used: {error}")]
+    Upstream {
+        /// Whose upstream.
+        app: String,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
+    /// The client that talks to a provider cannot be made.
+    #[error("provider `{provider}` cannot be used: {error}")]
+    Provider {
+        /// Which one.
+        provider: String,
+        /// Why not.
+        #[source]
+        error: ClientError,
+    },
+    /// The operating system gives no threads, sockets or signals.
+    #[error("the runtime cannot be set up: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+/// A sidecar at work.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    ops: Option<SocketAddr>,
+    stop: CancellationToken,
+    hurry: CancellationToken,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Running {
+    /// Where visitors come in, in the order of the configuration, with real ports.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where `/livez`, `/readyz` and `/metrics` are.
+    pub fn ops_address(&self) -> Option<SocketAddr> {
+        self.ops
+    }
+
+    /// Begins to stop: not ready, then no more connections, then no more requests.
+    pub fn shut_down(&self) {
+        self.stop.cancel();
+    }
+
+    /// Cancelled, it makes a stop that has begun take no more time.
+    pub fn hurry(&self) -> CancellationToken {
+        self.hurry.clone()
+    }
+
+    /// Resolves when everything has stopped.
+    pub async fn stopped(&self) {
+        // An error means that the conductor is gone, and everything with it.
+        drop(self.stopped.clone().wait_for(|stopped| *stopped).await);
+    }
+}
+
+/// Starts everything; returns when visitors can come in. Providers are discovered in the background.
+pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let bound = config.server.listen.iter().map(|&address| bind(address)).collect::<Result<Vec<_>, _>>()?;
+    let ops_bound = config.server.ops_listen.map(bind).transpose()?;
+    let tls = match &config.server.tls {
+        Some(identity) => {
+            Some(tls::acceptor(identity, config.apps.iter().map(AsRef::as_ref)).map_err(StartError::Tls)?)
+        }
+        None => None,
+    };
+    let background = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("background")
+        .enable_all()
+        .build()
+        .map_err(StartError::Runtime)?;
+    let meter = Meter::new();
+    let parts = compose(&config, &options, &meter, background.handle())?;
+
+    let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+    let (serving, ending) = (CancellationToken::new(), CancellationToken::new());
+    let access_log = config.log.access.then(|| AccessLog::new(telemetry::line_format(config.log.format), meter.clone()));
+    let workers = (0..config.server.workers.get())
+        .map(|_| {
+            let log = access_log.as_ref().map(AccessLog::worker);
+            let worker = Arc::new(Worker::new(Arc::clone(&parts.apps), log, &options.random, options.clock.clone()));
+            let acceptor =
+                Acceptor::new(worker, tls.clone(), &config.server.limits, meter.clone(), serving.clone());
+            start_worker(acceptor, &bound, config.server.drain_timeout, hurry.clone())
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+
+    let draining = Arc::new(AtomicBool::new(false));
+    for party in &parts.relying_parties {
+        background.spawn(Arc::clone(party).keep_metadata(ending.clone()));
+    }
+    background.spawn(Arc::clone(&parts.sessions).follow_feed(ending.clone()));
+    background.spawn(Arc::clone(&parts.sessions).sweep(ending.clone()));
+    let ops_address = ops_bound.as_ref().map(|bound| bound.address);
+    if let Some(bound) = ops_bound {
+        let _on_background = background.enter();
+        let listener = bound.share().map_err(StartError::Runtime)?;
+        let probe = probe(Arc::clone(&draining), parts.relying_parties.clone());
+        background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
+    }
+
+    let addresses: Vec<_> = bound.iter().map(|bound| bound.address).collect();
+    drop(bound);
+    let (stopped_tx, stopped) = watch::channel(false);
+    let conductor = Conductor {
+        background,
+        workers,
+        access_log,
+        draining,
+        stop: stop.clone(),
+        hurry: hurry.clone(),
+        serving,
+        ending,
+        drain_delay: config.server.drain_delay,
+        stopped: stopped_tx,
+    };
+    thread::Builder::new().name("conductor".to_owned()).spawn(move || conductor.run()).map_err(StartError::Runtime)?;
+    for (place, address) in addresses.iter().enumerate() {
+        let ops = ops_address.filter(|_| place == 0).map(|ops| ops.to_string());
+        tracing::info!(%address, ops, workers = config.server.workers.get(), version = env!("CARGO_PKG_VERSION"), "listening");
+    }
+    Ok(Running { addresses, ops: ops_address, stop, hurry, stopped })
+}
+
+fn bind(address: SocketAddr) -> Result<Bound, StartError> {
+    listener::bind(address).map_err(|error| StartError::Listen { address, error })
+}
+
+/// What requests are answered with.
+struct Parts {
+    apps: Arc<Apps>,
+    sessions: Arc<Sessions>,
+    relying_parties: Vec<Arc<RelyingParty>>,
+}
+
+fn compose(config: &Config, options: &Options, meter: &Meter, background: &runtime::Handle) -> Result<Parts, StartError> {
+    let Options { clock, random } = options;
+    let ring = match config.keys.split_first() {
+        Some((first, others)) => KeyRing::new(first, others, random),
+        None => KeyRing::generated(random),
+    };
+    let store = match config.session.store {
+        SessionStore::Memory => Arc::new(MemoryStore::new()),
+    };
+    let sessions = Arc::new(Sessions::new(
+        store.clone(),
+        store,
+        config.session.clone(),
+        clock.clone(),
+        random.clone(),
+        background.clone(),
+    ));
+    let parties = config
+        .providers
+        .iter()
+        .map(|provider| {
+            let provider_meter = meter.provider(&provider.id);
+            let observer = provider_meter.clone();
+            let observe = Arc::new(move |call: crate::relying_party::Call, took| observer.call_took(call.as_str(), took));
+            let relying_party = RelyingParty::new(Arc::clone(provider), clock.clone(), observe)
+                .map_err(|error| StartError::Provider { provider: provider.id.to_string(), error })?;
+            Ok(Party { relying_party: Arc::new(relying_party), meter: provider_meter })
+        })
+        .collect::<Result<Vec<_>, StartError>>()?;
+
+    let origins: Arc<[String]> = config.apps.iter().map(|app| app.public_url.origin()).collect();
+    let redeemed = Redeemed::default();
+    let apps = config
+        .apps
+        .iter()
+        .enumerate()
+        .map(|(place, app)| {
+            let of_this_app = |party: &&Party| app.providers.iter().any(|p| p.id == party.relying_party.provider().id);
+            let login = Login {
+                app: app.id.clone(),
+                origins: Origins {
+                    own: app.public_url.origin(),
+                    apps: Arc::clone(&origins),
+                    prefix: config.server.prefix.clone(),
+                },
+                cookies: CookieNames::new(app.public_url.scheme),
+                parties: parties.iter().filter(of_this_app).cloned().collect(),
+                sealer: ring.sealer(ATTEMPT_PURPOSE),
+                redeemed: redeemed.clone(),
+                sessions: Arc::clone(&sessions),
+                background: background.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            };
+            Ok(App {
+                place,
+                config: Arc::clone(app),
+                rules: AppRules::compile(app),
+                login,
+                front: Front::new(app),
+                connector: Connector::new(&app.upstream)
+                    .map_err(|error| StartError::Upstream { app: app.id.to_string(), error })?,
+                meter: meter.app(&app.id),
+            })
+        })
+        .collect::<Result<Vec<_>, StartError>>()?;
+    let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
+    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new()), sign_ins);
+    let relying_parties = parties.into_iter().map(|party| party.relying_party).collect();
+    Ok(Parts { apps: Arc::new(apps), sessions, relying_parties })
+}
+
+/// A thread with a runtime of its own, accepting from all sockets.
+fn start_worker(
+    acceptor: Acceptor,
+    bound: &[Bound],
+    drain_timeout: Duration,
+    hurry: CancellationToken,
+) -> Result<JoinHandle<()>, StartError> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let listeners = {
+        let _on_worker = runtime.enter();
+        bound.iter().map(Bound::share).collect::<Result<Vec<_>, _>>().map_err(StartError::Runtime)?
+    };
+    let work = async move {
+        let acceptor = Arc::new(acceptor);
+        for listener in listeners {
+            tokio::spawn(Arc::clone(&acceptor).accept_from(listener));
+        }
+        let worker = Arc::clone(&acceptor.worker);
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(TIDY_EVERY);
+            loop {
+                tick.tick().await;
+                worker.drop_rested();
+            }
+        });
+        acceptor.stop.cancelled().await;
+        acceptor.connections.close();
+        tokio::select! {
+            () = acceptor.connections.wait() => {}
+            () = tokio::time::sleep(drain_timeout) => {
+                tracing::warn!(connections = acceptor.connections.len(), "the drain timeout is over: what is still under way is cut");
+            }
+            () = hurry.cancelled() => {}
+        }
+    };
+    // What is left when the work is done is cut by dropping the runtime.
+    thread::Builder::new().name("worker".to_owned()).spawn(move || runtime.block_on(work)).map_err(StartError::Runtime)
+}
+
+/// Ready when every provider has been heard of once, and nobody wants us to stop.
+fn probe(draining: Arc<AtomicBool>, relying_parties: Vec<Arc<RelyingParty>>) -> Probe {
+    Arc::new(move || {
+        let draining = draining.load(Ordering::Acquire);
+        let mut checks = vec![("draining".to_owned(), if draining { "yes" } else { "no" }.to_owned())];
+        let mut ready = !draining;
+        for party in &relying_parties {
+            let known = party.metadata().is_some();
+            ready &= known;
+            let how = if known { "metadata known" } else { "metadata not fetched yet" };
+            checks.push((format!("provider {}", party.provider().id), how.to_owned()));
+        }
+        Readiness { ready, checks }
+    })
+}
+
+/// Sees to it that things end in their order.
+struct Conductor {
+    background: runtime::Runtime,
+    workers: Vec<JoinHandle<()>>,
+    access_log: Option<AccessLog>,
+    draining: Arc<AtomicBool>,
+    stop: CancellationToken,
+    hurry: CancellationToken,
+    serving: CancellationToken,
+    ending: CancellationToken,
+    drain_delay: Duration,
+    stopped: watch::Sender<bool>,
+}
+
+impl Conductor {
+    fn run(self) {
+        if let Some(log) = &self.access_log {
+            self.background.spawn(log.clone().run(self.ending.clone()));
+        }
+        self.background.block_on(async {
+            self.stop.cancelled().await;
+            self.draining.store(true, Ordering::Release);
+            tracing::info!(delay = ?self.drain_delay, "stopping: not ready any more, still accepting");
+            tokio::select! {
+                () = tokio::time::sleep(self.drain_delay) => {}
+                () = self.hurry.cancelled() => {}
+            }
+            tracing::info!("stopping: no more connections, requests under way are finished");
+        });
+        self.serving.cancel();
+        for worker in self.workers {
+            if worker.join().is_err() {
+                tracing::error!("a worker panicked");
+            }
+        }
+        self.ending.cancel();
+        if let Some(log) = &self.access_log {
+            log.flush();
+        }
+        tracing::info!("stopped");
+        self.background.shutdown_timeout(Duration::from_secs(1));
+        self.stopped.send_replace(true);
+    }
+}

@@ -1,0 +1,79 @@
+//! The apps as the walk of a request needs them: one immutable value, swapped whole on a reload.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ipnet::IpNet;
+
+use super::SignIns;
+use crate::{
+    access::AppRules, config, forward::Front, login::Login, meter::AppMeter, pages::Pages, session::Sessions,
+    upstream::Connector,
+};
+
+/// All apps of one configuration.
+pub struct Apps {
+    apps: Vec<Arc<App>>,
+    by_host: HashMap<String, usize>,
+    /// The path of our own endpoints.
+    pub prefix: String,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where sessions are.
+    pub sessions: Arc<Sessions>,
+    /// How our answers look.
+    pub pages: Arc<Pages>,
+    /// How many sign-ins a client may begin.
+    pub sign_ins: SignIns,
+}
+
+/// One app, compiled.
+pub struct App {
+    /// Its place in [`Apps`]: the workers keep its upstream connections under it.
+    pub place: usize,
+    /// As it was configured.
+    pub config: Arc<config::App>,
+    /// Who may do what.
+    pub rules: AppRules,
+    /// Signing in and out.
+    pub login: Login,
+    /// The way through.
+    pub front: Front,
+    /// How connections to its upstream come to stand.
+    pub connector: Connector,
+    /// Its counters.
+    pub meter: AppMeter,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "App({})", self.config.id)
+    }
+}
+
+impl Apps {
+    /// All apps; the configuration has seen to it that no host is claimed twice.
+    pub fn new(
+        apps: Vec<App>,
+        server: &config::Server,
+        sessions: Arc<Sessions>,
+        pages: Arc<Pages>,
+        sign_ins: SignIns,
+    ) -> Self {
+        let apps: Vec<_> = apps.into_iter().map(Arc::new).collect();
+        let by_host = apps
+            .iter()
+            .flat_map(|app| app.config.hosts.iter().map(|host| (host.clone(), app.place)))
+            .collect();
+        Self { apps, by_host, prefix: server.prefix.clone(), trusted_proxies: server.trusted_proxies.clone(), sessions, pages, sign_ins }
+    }
+
+    /// The app of a host (lower case, without its port).
+    pub fn find(&self, host: &str) -> Option<&Arc<App>> {
+        self.by_host.get(host).and_then(|&place| self.apps.get(place))
+    }
+
+    /// All of them, by their place.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
+        self.apps.iter()
+    }
+}

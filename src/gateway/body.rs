@@ -1,0 +1,125 @@
+//! What we answer with: nothing, a text of our own, or the upstream's stream.
+//!
+//! One concrete type instead of boxed ones: it is polled for every request. When
+//! it is dropped, sent or not, the request is over, and its access line is written.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use thiserror::Error;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::worker::Finish;
+use crate::{identity::Ended, upstream::ResponseBody};
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct Body {
+    content: Content,
+    finish: Option<Finish>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Empty,
+    Own(Bytes),
+    Upstream(Stream),
+}
+
+/// The upstream's body, for as long as the session lives.
+#[derive(Debug)]
+struct Stream {
+    body: ResponseBody,
+    ended: Ended,
+    /// Made when the stream first makes us wait: a short answer never does.
+    at_end: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+/// Why an answer breaks off.
+#[derive(Debug, Error)]
+pub enum Broken {
+    /// The upstream broke off.
+    #[error("the upstream broke off: {0}")]
+    Upstream(#[source] hyper::Error),
+    /// The session ended while the answer was on its way.
+    #[error("the session ended")]
+    SessionEnded,
+}
+
+impl Body {
+    /// No content.
+    pub fn empty() -> Self {
+        Self { content: Content::Empty, finish: None }
+    }
+
+    /// Content of our own.
+    pub fn own(content: impl Into<Bytes>) -> Self {
+        Self { content: Content::Own(content.into()), finish: None }
+    }
+
+    /// The upstream's, until the session ends.
+    pub fn upstream(body: ResponseBody, ended: Ended) -> Self {
+        Self { content: Content::Upstream(Stream { body, ended, at_end: None }), finish: None }
+    }
+
+    /// Has something done when the answer is over.
+    #[must_use]
+    pub(super) fn finishing(mut self, finish: Finish) -> Self {
+        self.finish = Some(finish);
+        self
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = &mut *self;
+        let frame = match &mut this.content {
+            Content::Empty => Poll::Ready(None),
+            Content::Own(bytes) => {
+                let bytes = std::mem::take(bytes);
+                this.content = Content::Empty;
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Content::Upstream(stream) => stream.poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(Ok(frame))), Some(finish)) = (&frame, &mut this.finish) {
+            finish.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Empty => true,
+            Content::Own(bytes) => bytes.is_empty(),
+            Content::Upstream(stream) => stream.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Empty => SizeHint::with_exact(0),
+            Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Upstream(stream) => stream.body.size_hint(),
+        }
+    }
+}
+
+impl Stream {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Broken::Upstream))),
+            Poll::Pending => {
+                let at_end = self.at_end.get_or_insert_with(|| Box::pin(self.ended.ended()));
+                at_end.as_mut().poll(cx).map(|()| Some(Err(Broken::SessionEnded)))
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What is known of the connection that a request came on.
+
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use ipnet::IpNet;
+
+use crate::{clock::instant, request::Peer};
+
+/// One visitor's connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// What it is doing.
+    pub activity: Activity,
+}
+
+impl Connection {
+    /// A connection that has just been accepted.
+    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet]) -> Self {
+        Self { peer: Peer::new(peer, trusted_proxies), activity: Activity::new() }
+    }
+}
+
+/// What a connection is doing, and since when: one timer a connection judges by
+/// it, so that no request needs a timer of its own.
+#[derive(Debug)]
+pub struct Activity {
+    phase: AtomicU8,
+    since: AtomicU64,
+    accepted: Instant,
+}
+
+/// A request's head is arriving, or nothing has come yet.
+const HEAD: u8 = 0;
+/// A request is being answered.
+const BUSY: u8 = 1;
+/// The last answer is out.
+const IDLE: u8 = 2;
+
+impl Activity {
+    fn new() -> Self {
+        Self { phase: AtomicU8::new(HEAD), since: AtomicU64::new(0), accepted: instant() }
+    }
+
+    /// Bytes came in.
+    pub fn received(&self) {
+        if self.phase.load(Ordering::Relaxed) == IDLE {
+            self.enter(HEAD);
+        }
+    }
+
+    /// A head is complete.
+    pub(super) fn busy(&self) {
+        self.phase.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// An answer is over.
+    pub(super) fn idle(&self) {
+        self.enter(IDLE);
+    }
+
+    /// When the connection has to be cut if nothing changes; `None` while a request is answered.
+    pub fn deadline(&self, header_timeout: Duration, keepalive: Duration) -> Option<Instant> {
+        let limit = match self.phase.load(Ordering::Relaxed) {
+            HEAD => header_timeout,
+            IDLE => keepalive,
+            _ => return None,
+        };
+        Some(self.accepted + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit)
+    }
+
+    fn enter(&self, phase: u8) {
+        let since = instant().duration_since(self.accepted).as_millis();
+        self.since.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.phase.store(phase, Ordering::Relaxed);
+    }
+}

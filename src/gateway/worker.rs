@@ -1,0 +1,169 @@
+//! What one worker thread has of its own: connections to the upstreams, its log buffer, its request ids.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::{
+    Connection,
+    apps::{App, Apps},
+};
+use crate::{
+    clock::{Clock, instant},
+    meter::{AccessLine, WorkerLog},
+    random::Random,
+    request::{Client, client::Trust},
+    session::Session,
+    upstream::Upstream,
+};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// One worker's share of the gateway.
+pub struct Worker {
+    pub(super) apps: Arc<Apps>,
+    /// By the place of the app in [`Apps`].
+    pub(super) upstreams: Vec<Upstream>,
+    access_log: Option<WorkerLog>,
+    ids: RequestIds,
+    clock: Clock,
+}
+
+impl Worker {
+    /// A worker for these apps; `access_log` is `None` where it is off.
+    pub fn new(apps: Arc<Apps>, access_log: Option<WorkerLog>, random: &Random, clock: Clock) -> Self {
+        let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone())).collect();
+        Self { apps, upstreams, access_log, ids: RequestIds::new(random), clock }
+    }
+
+    /// Lets go of upstream connections that nobody has used for a while.
+    pub fn drop_rested(&self) {
+        self.upstreams.iter().for_each(Upstream::drop_rested);
+    }
+
+    /// A connection that this worker has just accepted.
+    pub fn connection(&self, peer: IpAddr) -> Connection {
+        Connection::new(peer, &self.apps.trusted_proxies)
+    }
+
+    pub(super) fn next_id(&self) -> RequestId {
+        self.ids.next()
+    }
+}
+
+/// Names requests: unique within the process, and hard to confuse across processes.
+#[derive(Debug)]
+struct RequestIds {
+    start: u64,
+    drawn: AtomicU64,
+}
+
+impl RequestIds {
+    fn new(random: &Random) -> Self {
+        Self { start: u64::from_le_bytes(random.bytes()), drawn: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> RequestId {
+        /// Odd, so that multiples of it meet every value before one comes again.
+        const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
+        let n = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let value = self.start.wrapping_add(n.wrapping_mul(STRIDE));
+        let mut text = [0; 16];
+        for (place, digit) in text.iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(value >> (60 - 4 * place) & 15) as usize];
+        }
+        RequestId::Own(text)
+    }
+}
+
+/// The name of a request: in the log, on the page, in `X-Request-Id`.
+#[derive(Clone, Debug)]
+pub(super) enum RequestId {
+    Own([u8; 16]),
+    /// A trusted proxy named it before us.
+    Given(HeaderValue),
+}
+
+impl RequestId {
+    /// A name that a trusted proxy gave, if it is one that cannot disturb a log.
+    pub(super) fn given(client: &Client<'_>, headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(X_REQUEST_ID).filter(|_| client.peer_trust() == Trust::Trusted)?;
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/".contains(byte);
+        let bytes = value.as_bytes();
+        ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self::Given(value.clone()))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Own(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Self::Given(value) => value.to_str().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        match self {
+            Self::Own(text) => HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("-")),
+            Self::Given(value) => value.clone(),
+        }
+    }
+}
+
+/// A request under way: what its access line will say.
+#[derive(Debug)]
+pub(super) struct Trace {
+    pub(super) id: RequestId,
+    pub(super) started: Instant,
+    pub(super) method: Method,
+    pub(super) path: Option<http::uri::PathAndQuery>,
+    pub(super) client: IpAddr,
+    pub(super) app: Option<Arc<App>>,
+    pub(super) session: Option<Arc<Session>>,
+}
+
+/// Writes the access line when the answer is over.
+pub(super) struct Finish {
+    pub(super) worker: Arc<Worker>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) trace: Trace,
+    pub(super) status: StatusCode,
+    pub(super) bytes: u64,
+}
+
+impl std::fmt::Debug for Finish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Finish").field("request", &self.trace.id).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl Finish {
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.connection.activity.idle();
+        let (trace, worker) = (&self.trace, &self.worker);
+        let Some(log) = &worker.access_log else { return };
+        log.record(&AccessLine {
+            time: worker.clock.now(),
+            request_id: trace.id.as_str(),
+            app: trace.app.as_ref().map_or("-", |app| app.login.app.as_str()),
+            client: trace.client,
+            method: trace.method.as_str(),
+            path: trace.path.as_ref().map_or("-", http::uri::PathAndQuery::path),
+            status: self.status.as_u16(),
+            bytes: self.bytes,
+            duration: instant().duration_since(trace.started),
+            user: trace.session.as_ref().map(|session| session.visitor().subject.as_str()),
+        });
+    }
+}

@@ -1,0 +1,183 @@
+//! The provider's answer: checked against the attempt that asked, redeemed once, and turned into a session.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderMap;
+
+use super::{
+    Error, Login, Party, Redirect, ReturnTarget,
+    attempt::{Attempt, Opened},
+    start::LOOP_WINDOW,
+};
+use crate::{
+    identity::Visitor,
+    relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
+    session::{CookieSecret, EndReason, Landed, NewSession, Session, Tokens, cookie::{AttemptId, Keep}},
+};
+
+/// How long a session goes on when the same person has signed in anew in the same browser.
+const OVERLAP: Duration = Duration::from_mins(1);
+
+/// A live session with the secret of its cookie.
+pub type Live = (CookieSecret, Arc<Session>);
+
+/// What an answer led to.
+#[derive(Debug)]
+pub enum Finished {
+    /// Somebody is signed in, or was before: on to where that sign-in leads.
+    Redirect(Redirect),
+    /// No answer at all: a provider's return after sign-out.
+    SignedOut,
+}
+
+impl Login {
+    /// Takes the provider's answer. `live` is the session that the browser brought, if it has one.
+    pub async fn finish(
+        &self,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        live: Option<&Live>,
+    ) -> Result<Finished, Error> {
+        let Callback::Answer { state, iss, outcome } = parse_callback(query)? else {
+            return Ok(Finished::SignedOut);
+        };
+        let id = AttemptId::parse(state.as_bytes());
+        let opened = id.and_then(|id| {
+            let cookie = self.cookies.attempts(headers).find(|attempt| attempt.id == id)?;
+            Attempt::open(&self.sealer, &self.app, id, cookie.value, self.clock.now())
+        });
+        let (Some(id), Some(opened)) = (id, opened) else {
+            // The back button, or a second tab: the sign-in is over and this browser has its session.
+            let live = live.ok_or(Error::StateMissing)?;
+            return Ok(Finished::Redirect(self.go_on(&self.landing(live, id))));
+        };
+        let attempt = match opened {
+            Opened::Live(attempt) => attempt,
+            Opened::Expired(attempt) => return self.restart(&attempt, id, headers, live).await,
+        };
+        if !self.redeemed.claim(id) {
+            let live = live.ok_or(Error::StateReplayed)?;
+            return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
+        }
+        let party = self.party(Some(&attempt.provider))?;
+        let signed_in = self.redeem(party, iss, outcome, &attempt).await;
+        match &signed_in {
+            Ok(_) => party.meter.sign_in_succeeded(),
+            Err(error) => party.meter.sign_in_failed(error.reason()),
+        }
+        self.open_session(signed_in?, &attempt, id, headers, live).await.map(Finished::Redirect)
+    }
+
+    /// The code becomes tokens, the ID token becomes a visitor.
+    async fn redeem(
+        &self,
+        party: &Party,
+        iss: Option<String>,
+        outcome: Outcome,
+        attempt: &Attempt,
+    ) -> Result<SignedIn, Error> {
+        let relying_party = Arc::clone(&party.relying_party);
+        let (redirect_uri, code_verifier, nonce) =
+            (self.endpoint("/callback"), attempt.code_verifier(), attempt.nonce());
+        self.in_background(async move {
+            let metadata = relying_party.metadata_or_fetch().await?;
+            relying_party.check_issuer_parameter(&metadata, iss.as_deref())?;
+            let code = match outcome {
+                Outcome::Code(code) => code,
+                Outcome::Refused { error, .. } => return Err(Error::Refused(error)),
+            };
+            Ok(relying_party.redeem(Redemption { code, redirect_uri, code_verifier, nonce }).await?)
+        })
+        .await?
+    }
+
+    /// A new secret at every sign-in; what the browser had before is over.
+    async fn open_session(
+        &self,
+        signed_in: SignedIn,
+        attempt: &Attempt,
+        id: AttemptId,
+        headers: &HeaderMap,
+        live: Option<&Live>,
+    ) -> Result<Redirect, Error> {
+        let expires_at = signed_in.expires_in.map(|lifetime| self.clock.now().plus(lifetime));
+        let new = NewSession {
+            app: self.app.clone(),
+            visitor: signed_in.visitor,
+            auth_time: signed_in.auth_time,
+            provider_session: signed_in.sid,
+            landed: Some(Landed { attempt: id.digest(), target: attempt.target.clone() }),
+            tokens: Tokens {
+                access_token: Some(signed_in.access_token),
+                access_token_expires_at: expires_at,
+                refresh_token: signed_in.refresh_token,
+            },
+            id_token: Some(signed_in.id_token),
+        };
+        let (secret, session) = self.sessions.open(new).await?;
+        tracing::info!(app = %self.app, provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
+        if let Some(old) = live {
+            self.supersede(old, session.visitor()).await?;
+        }
+        let mut redirect = self.go_on(&ReturnTarget::parse(&attempt.target, &self.origins));
+        let cookie = self.cookies.set(&self.cookies.session(), secret.expose(), Keep::UntilBrowserCloses);
+        redirect.cookies.push(cookie);
+        redirect.cookies.push(self.cookies.remove(&self.cookies.attempt(id)));
+        if live.is_none() {
+            // Counts until the browser has shown a session; without one it will be back here at once.
+            let rounds = self.rounds(headers).saturating_add(1);
+            let marker = self.cookies.loop_marker();
+            redirect.cookies.push(self.cookies.set(&marker, &rounds.to_be_bytes(), Keep::For(LOOP_WINDOW)));
+        }
+        Ok(redirect)
+    }
+
+    /// An answer that came too late: once more, by itself, and only once.
+    async fn restart(
+        &self,
+        attempt: &Attempt,
+        id: AttemptId,
+        headers: &HeaderMap,
+        live: Option<&Live>,
+    ) -> Result<Finished, Error> {
+        if let Some(live) = live {
+            return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
+        }
+        if attempt.restarts > 0 {
+            return Err(Error::ExpiredAgain);
+        }
+        let target = ReturnTarget::parse(&attempt.target, &self.origins);
+        let again = self.begin(Some(&attempt.provider), target, None, attempt.restarts + 1, headers, Some(id)).await?;
+        Ok(Finished::Redirect(again))
+    }
+
+    /// Ends what this browser had before. Another person's session ends at once
+    /// (threat 8). The same person's may still be on its way with requests of other
+    /// tabs that came back a moment earlier, so it ends a little later.
+    async fn supersede(&self, old: &Live, new: &Visitor) -> Result<(), Error> {
+        let (secret, session) = old;
+        let before = session.visitor();
+        if (&before.issuer, &before.subject) != (&new.issuer, &new.subject) {
+            self.sessions.end(secret, EndReason::Superseded).await?;
+            return Ok(());
+        }
+        let (sessions, secret) = (Arc::clone(&self.sessions), secret.clone());
+        self.background.spawn(async move {
+            tokio::time::sleep(OVERLAP).await;
+            if let Err(error) = sessions.end(&secret, EndReason::Superseded).await {
+                tracing::warn!(%error, "a superseded session was not ended; its lifetime will");
+            }
+        });
+        Ok(())
+    }
+
+    /// Where the sign-in led that made this session, if it is the one that is answered again; else the root.
+    fn landing(&self, (_, live): &Live, id: Option<AttemptId>) -> ReturnTarget {
+        let target = id.and_then(|id| live.landed_from(id));
+        target.map_or_else(ReturnTarget::root, |target| ReturnTarget::parse(target, &self.origins))
+    }
+
+    fn go_on(&self, target: &ReturnTarget) -> Redirect {
+        Redirect { location: target.url(&self.origins), cookies: Vec::new() }
+    }
+}

@@ -1,0 +1,185 @@
+//! What the name of a request header is to us.
+//!
+//! `forward` passes once over a request's names and asks for each. Whatever we set
+//! ourselves is removed first, in every spelling that an upstream may take for it:
+//! CGI and WSGI fold `-` and `_` into one (CVE-2025-64484, CVE-2026-39858), so a name
+//! with an underscore never passes. Whole families go rather than the names in use
+//! today: a rule for one app or preset must not open a hole in the next
+//! (CVE-2017-6413, CVE-2026-30851).
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// What happens to a request header on its way to the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderKind {
+    /// The app's: passes as it is.
+    EndToEnd,
+    /// About this connection (RFC 9110 §7.6.1): removed.
+    HopByHop,
+    /// About where the request comes from and went: removed, ours is set.
+    Forwarding,
+    /// Who the visitor is, in some preset: removed, ours is set (threats 45 and 46).
+    Identity,
+    /// A name with `_`: removed.
+    Underscore,
+    /// Another method than the request's: removed where a rule of the app names methods (threat 64).
+    MethodOverride,
+    /// `Cookie`: loses ours.
+    Cookie,
+    /// `Host`: the app's choice of ours or its own.
+    Host,
+    /// `X-Request-Id`: ours is set.
+    RequestId,
+}
+
+impl HeaderKind {
+    /// Classifies a name in a few comparisons: most names are let go at their first byte.
+    pub fn of(name: &HeaderName) -> Self {
+        let name = name.as_str();
+        let kind = match name.as_bytes().first() {
+            Some(b'x') => name.strip_prefix("x-").map_or(Self::EndToEnd, extension),
+            Some(b'c') if name == "cookie" => Self::Cookie,
+            Some(b'h') if name == "host" => Self::Host,
+            Some(b'c' | b'h' | b'k' | b'p' | b't' | b'u') if is_hop_by_hop(name) => Self::HopByHop,
+            Some(b'f') if name == "forwarded" => Self::Forwarding,
+            Some(b'r') if name.starts_with("remote-") => Self::Identity,
+            _ => Self::EndToEnd,
+        };
+        match kind {
+            Self::EndToEnd if name.as_bytes().contains(&b'_') => Self::Underscore,
+            kind => kind,
+        }
+    }
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// The names that begin with `x-`, without it.
+fn extension(name: &str) -> HeaderKind {
+    if let Some(name) = name.strip_prefix("forwarded-") {
+        return match name {
+            "user" | "email" | "preferred-username" | "groups" | "access-token" => HeaderKind::Identity,
+            _ => HeaderKind::Forwarding,
+        };
+    }
+    match name {
+        "request-id" => HeaderKind::RequestId,
+        "real-ip" => HeaderKind::Forwarding,
+        "http-method-override" | "http-method" | "method-override" => HeaderKind::MethodOverride,
+        _ if name.starts_with("original-") || name.starts_with("rewrite-") => HeaderKind::Forwarding,
+        _ if ["auth-request-", "remote-", "vestibule-"].iter().any(|family| name.starts_with(family)) => {
+            HeaderKind::Identity
+        }
+        _ => HeaderKind::EndToEnd,
+    }
+}
+
+/// The end-to-end headers that `Connection` declares hop-by-hop for this request: to be removed as well.
+///
+/// Only what is the app's can be declared away: naming our own headers there removes
+/// nothing (CVE-2024-45410, CVE-2025-48865; threat 48), nor does naming what frames the message.
+pub fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let options = |line: &HeaderValue| {
+        let names = line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii);
+        let listed = names.filter(|option| !option.eq_ignore_ascii_case(b"keep-alive") && !option.is_empty());
+        listed.filter_map(|option| HeaderName::from_bytes(option).ok()).collect::<Vec<_>>()
+    };
+    let lines = headers.get_all(header::CONNECTION).into_iter();
+    lines
+        .flat_map(options)
+        .filter(|name| HeaderKind::of(name) == HeaderKind::EndToEnd && *name != header::CONTENT_LENGTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str) -> HeaderKind {
+        HeaderKind::of(&HeaderName::from_bytes(name.as_bytes()).expect(name))
+    }
+
+    #[test]
+    fn threat_45_every_name_has_its_kind_in_every_case() {
+        use HeaderKind::{Cookie, EndToEnd, Forwarding, HopByHop, Host, Identity, MethodOverride, RequestId};
+        for (names, expected) in [
+            (
+                "Accept Accept-Encoding Accept-Language Authorization Cache-Control Content-Length Content-Type \
+                 Cookie2 DNT Expect Host-Name Origin Pragma Priority Range Referer Sec-CH-UA Sec-Fetch-Dest \
+                 Sec-WebSocket-Key Te-St Traceparent Upgrade-Insecure-Requests User-Agent X-CSRF-Token \
+                 X-Requested-With X X- X-Auth X-Forward X-Remote Remote Forwarded-By Keep-Alive-X",
+                EndToEnd,
+            ),
+            (
+                "Connection Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailer \
+                 Transfer-Encoding Upgrade HTTP2-Settings",
+                HopByHop,
+            ),
+            (
+                "Forwarded X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port X-Forwarded-Uri \
+                 X-Forwarded-Method X-Forwarded-Prefix X-Forwarded-Server X-Forwarded-Client-Cert X-Real-IP \
+                 X-Original-URL X-Original-URI X-Original-Method X-Rewrite-URL",
+                Forwarding,
+            ),
+            (
+                "X-Forwarded-User X-Forwarded-Email X-Forwarded-Preferred-Username X-Forwarded-Groups \
+                 X-Forwarded-Access-Token", // preset forwarded
+                Identity,
+            ),
+            (
+                "X-Auth-Request-User X-Auth-Request-Email X-Auth-Request-Preferred-Username X-Auth-Request-Groups \
+                 X-Auth-Request-Access-Token", // preset auth_request
+                Identity,
+            ),
+            ("Remote-User Remote-Email Remote-Groups Remote-Name X-Remote-User X-Remote-Groups", Identity), // preset remote
+            ("X-Vestibule-Assertion X-Vestibule-Anything", Identity),
+            ("X-HTTP-Method-Override X-HTTP-Method X-Method-Override", MethodOverride),
+            ("Cookie", Cookie),
+            ("Host", Host),
+            ("X-Request-Id", RequestId),
+        ] {
+            for name in names.split_whitespace() {
+                for spelling in [name.to_owned(), name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
+                    assert_eq!(kind(&spelling), expected, "{spelling}");
+                }
+                if let Some(at) = name.find('-') {
+                    // One underscore is enough for what CGI makes of it (CVE-2025-64484, CVE-2026-39858).
+                    let mixed = format!("{}_{}", &name[..at], &name[at + 1..]);
+                    for spelling in [mixed, name.replace('-', "_")] {
+                        let kind = kind(&spelling);
+                        assert!(!matches!(kind, EndToEnd | MethodOverride | RequestId), "{spelling} is {kind:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(kind("plain_name"), HeaderKind::Underscore);
+        assert_eq!(kind("_"), HeaderKind::Underscore);
+    }
+
+    #[test]
+    fn threat_48_connection_takes_only_what_is_the_apps() {
+        let mut headers = HeaderMap::new();
+        let lines = [
+            "keep-alive, X-Hop, x-auth-request-user, Upgrade",
+            "Content-Length,Host , cookie,X-Forwarded-For, x y, ,X-Other",
+        ];
+        for line in lines {
+            headers.append(header::CONNECTION, HeaderValue::from_static(line));
+        }
+        let names: Vec<_> = connection_options(&headers).map(|name| name.as_str().to_owned()).collect();
+        assert_eq!(names, ["x-hop", "x-other"]);
+    }
+}

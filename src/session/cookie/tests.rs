@@ -1,0 +1,138 @@
+//! Finding and setting our cookies; what the upstream sees is tested beside its rules.
+
+use super::*;
+
+const HTTPS: Scheme = Scheme::Https;
+
+fn headers(values: &[&str]) -> HeaderMap {
+    values.iter().map(|value| (header::COOKIE, HeaderValue::from_bytes(value.as_bytes()).expect("a value"))).collect()
+}
+
+fn random() -> Random {
+    Random::seeded(1)
+}
+
+#[test]
+fn threats_79_and_82_only_one_undisputed_cookie_of_the_exact_name_is_the_session() {
+    let secret = CookieSecret::generate(&random());
+    let mine = BASE64URL_NOPAD.encode(secret.expose());
+    let other = BASE64URL_NOPAD.encode(&[7; 32]);
+    let host = format!("__Host-vestibule={mine}");
+    // (the Cookie headers, whether the session is found)
+    let cases: &[(&[&str], bool)] = &[
+        (&[&host], true),
+        (&[&format!("a=1; {host}; b=2")], true),
+        (&[&format!("a=1;{host};b=2")], true),
+        (&[&format!(";=;;{host};")], true),
+        (&[&format!("a=1; __Host-vestibule = {mine} ")], true),
+        (&["a=1", &host, "b=2"], true),
+        (&[&format!("{host}; {host}")], true),
+        (&[&host, &host], true),
+        // threat 79: what a sibling domain can set does not carry the prefix
+        (&[&format!("vestibule={mine}")], false),
+        (&[&format!("__Secure-vestibule={mine}")], false),
+        (&[&format!("__host-vestibule={mine}")], false),
+        (&[&format!("vestibule={other}; {host}")], true),
+        // ambiguous
+        (&[&format!("{host}; __Host-vestibule={other}")], false),
+        (&[&host, "__Host-vestibule="], false),
+        (&[&host, "__Host-vestibule=garbage"], false),
+        // tampered or cut: threat 80
+        (&[&host[..host.len() - 1]], false),
+        (&[&format!("{host}A")], false),
+        (&[&format!("__Host-vestibule=\"{mine}\"")], false),
+        // CVE-2023-28625 and its kind
+        (&[";=;"], false),
+        (&[""], false),
+        (&["__Host-vestibule"], false),
+        (&["="], false),
+        (&[], false),
+        // CVE-2024-24814: nothing here counts chunks
+        (&["__Host-vestibule_chunks=99999999"], false),
+    ];
+    let names = CookieNames::new(HTTPS);
+    for (sent, found) in cases {
+        let read = names.session_secret(&headers(sent));
+        assert_eq!(read.map(|read| read.id()), found.then(|| secret.id()), "{sent:?}");
+    }
+}
+
+#[test]
+fn over_plain_http_names_have_no_prefix() {
+    let secret = CookieSecret::generate(&random());
+    let text = BASE64URL_NOPAD.encode(secret.expose());
+    let names = CookieNames::new(Scheme::Http);
+    assert!(names.session_secret(&headers(&[&format!("vestibule={text}")])).is_some());
+    assert!(names.session_secret(&headers(&[&format!("__Host-vestibule={text}")])).is_none());
+}
+
+#[test]
+fn threat_81_many_cookies_are_walked_once() {
+    let many = (0..200).map(|i| format!("c{i}={}", "x".repeat(300))).collect::<Vec<_>>().join("; ");
+    let names = CookieNames::new(HTTPS);
+    assert!(names.session_secret(&headers(&[&many])).is_none());
+    assert_eq!(names.attempts(&headers(&[&many])).count(), 0);
+}
+
+#[test]
+fn attempts_are_listed_with_their_ids() {
+    let names = CookieNames::new(HTTPS);
+    let (a, b) = (AttemptId::generate(&random()), AttemptId::parse("A".repeat(22).as_bytes()).expect("canonical"));
+    let sent = headers(&[
+        &format!("x=1; {}=one", names.attempt(a).as_str()),
+        &format!("__Host-vestibule-attempt-={b}; vestibule-attempt-{b}=tossed; {}= two ", names.attempt(b).as_str()),
+        "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAB=three; __Host-vestibule-attempt-short=four",
+    ]);
+    let found: Vec<_> = names.attempts(&sent).collect();
+    assert_eq!(found, [AttemptCookie { id: a, value: b"one" }, AttemptCookie { id: b, value: b"two" }]);
+    assert_eq!(names.attempt(a).find(&sent), Some(&b"one"[..]));
+    assert_eq!(names.loop_marker().find(&sent), None);
+}
+
+#[test]
+fn an_attempt_id_comes_back_from_its_text() {
+    let id = AttemptId::generate(&random());
+    assert_eq!(AttemptId::parse(id.to_string().as_bytes()), Some(id));
+    assert!(!id.digest().contains(&id.to_string()));
+}
+
+#[test]
+fn set_cookie_values_carry_every_attribute_that_protects_them() {
+    let https = CookieNames::new(HTTPS);
+    let http = CookieNames::new(Scheme::Http);
+    let id = AttemptId::parse("A".repeat(22).as_bytes()).expect("canonical");
+    let week = Keep::For(Duration::from_hours(168));
+    let cases = [
+        (
+            https.set(&https.session(), &[0; 3], Keep::UntilBrowserCloses),
+            "__Host-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
+        ),
+        (
+            http.set(&http.session(), &[0; 3], Keep::UntilBrowserCloses),
+            "vestibule=AAAA; HttpOnly; SameSite=Lax; Path=/",
+        ),
+        (
+            https.set(&https.attempt(id), &[255], Keep::UntilBrowserCloses),
+            "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=_w; HttpOnly; SameSite=Lax; Secure; Path=/",
+        ),
+        (
+            https.set(&https.loop_marker(), &[0; 3], week),
+            "__Host-vestibule-loop=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800",
+        ),
+        (https.remove(&https.session()), "__Host-vestibule=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"),
+        (http.remove(&http.session()), "vestibule=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"),
+    ];
+    for (made, expected) in cases {
+        assert_eq!(made, expected);
+        assert!(upstream::sets_ours(made.as_bytes()), "what we set is ours: {expected}");
+    }
+}
+
+#[test]
+fn what_was_set_comes_back() {
+    let names = CookieNames::new(HTTPS);
+    let set = names.set(&names.loop_marker(), b"\x00\xffpayload", Keep::UntilBrowserCloses);
+    let pair = set.to_str().expect("ASCII").split(';').next().expect("a pair").to_owned();
+    let sent = headers(&[&pair]);
+    assert_eq!(names.loop_marker().find(&sent).and_then(decode), Some(b"\x00\xffpayload".to_vec()));
+}

@@ -1,0 +1,212 @@
+//! What the upstream may see and set: everything but our cookies (threat 51).
+//!
+//! Ours is a whole family of names, in every spelling: `vestibule` and
+//! `vestibule-…`, with any prefix that browsers know, in any case. It is wider
+//! than what we set, because what another Vestibule on the same host set, or what
+//! the same one set before it moved to https, is as much a secret.
+//!
+//! All other bytes stay as they are, in their order: apps sign, count and quote
+//! their cookies in ways that no parser here could foresee.
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+const FAMILY: &[u8] = b"vestibule";
+
+/// RFC 6265bis §4.1.3, and its younger sisters; browsers compare them without case.
+const PREFIXES: [&[u8]; 4] = [b"__Host-Http-", b"__Host-", b"__Secure-", b"__Http-"];
+
+/// What is left of a `Cookie` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stripped {
+    /// Nothing of ours was in it.
+    Unchanged,
+    /// This, instead.
+    Remaining(HeaderValue),
+    /// Nothing: leave the header out.
+    Nothing,
+}
+
+/// Takes our cookies out of one `Cookie` header.
+///
+/// A part of ours goes with the semicolon behind it (the last one with that in
+/// front), and what moves to the front loses its leading white space.
+pub fn strip(value: &HeaderValue) -> Stripped {
+    let (mut ours, mut others) = (false, false);
+    for part in parts(value.as_bytes()) {
+        if is_our_part(part) {
+            ours = true;
+        } else {
+            others |= !part.trim_ascii_start().is_empty();
+        }
+    }
+    match (ours, others) {
+        (false, _) => Stripped::Unchanged,
+        (true, false) => Stripped::Nothing,
+        (true, true) => Stripped::Remaining(without_ours(value.as_bytes())),
+    }
+}
+
+fn without_ours(value: &[u8]) -> HeaderValue {
+    let mut kept = Vec::with_capacity(value.len());
+    let mut separator: &[u8] = b"";
+    for (at, part) in parts(value).enumerate().filter(|(_, part)| !is_our_part(part)) {
+        let moved_to_front = separator.is_empty() && at > 0;
+        kept.extend_from_slice(separator);
+        kept.extend_from_slice(if moved_to_front { part.trim_ascii_start() } else { part });
+        separator = b";";
+    }
+    HeaderValue::from_maybe_shared(Bytes::from(kept)).expect("a part of a header value is a header value")
+}
+
+/// Whether a `Set-Cookie` from the upstream would set one of ours.
+///
+/// A cookie without a name is judged by its value: a browser sends `=vestibule=x`
+/// back as `vestibule=x`.
+pub fn sets_ours(set_cookie: &[u8]) -> bool {
+    let pair = parts(set_cookie).next().unwrap_or_default();
+    let nameless = |byte: &u8| *byte == b'=' || byte.is_ascii_whitespace();
+    let start = pair.iter().position(|byte| !nameless(byte)).unwrap_or(pair.len());
+    is_our_part(&pair[start..])
+}
+
+/// What stands between semicolons (RFC 6265 §5.4); quotes protect nothing there.
+fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b';')
+}
+
+/// A part without `=` is judged as a name: that is how many servers read it.
+fn is_our_part(part: &[u8]) -> bool {
+    let part = part.trim_ascii_start();
+    // Nearly every cookie of an app is known by its first letter.
+    if !matches!(part.first(), Some(b'_' | b'v' | b'V')) {
+        return false;
+    }
+    let name = part.iter().position(|byte| *byte == b'=').map_or(part, |equals| &part[..equals]).trim_ascii_end();
+    let bare = PREFIXES.iter().find_map(|prefix| without_prefix(name, prefix)).unwrap_or(name);
+    matches!(without_prefix(bare, FAMILY), Some([] | [b'-', ..]))
+}
+
+fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(value: &[u8]) -> Stripped {
+        strip(&HeaderValue::from_bytes(value).expect("a header value"))
+    }
+
+    #[test]
+    fn threat_51_ours_never_pass_and_others_stay_byte_identical() {
+        // (sent, what is left; None = no header)
+        let cases: &[(&str, Option<&str>)] = &[
+            ("vestibule=x", None),
+            ("__Host-vestibule=x", None),
+            ("__Secure-vestibule=x", None),
+            ("__Host-vestibule-attempt-abc=x", None),
+            ("__host-VESTIBULE=x", None),
+            ("__Http-vestibule=x", None),
+            ("__Host-Http-vestibule=x", None),
+            ("vestibule", None),
+            (" vestibule =x", None),
+            ("\tvestibule\t= x", None),
+            ("vestibule=x; vestibule=y;__Host-vestibule-loop=z", None),
+            ("vestibule=x;", None),
+            (";; vestibule=x ; ", None),
+            ("vestibule==; vestibule=a=b", None),
+            ("a=1; vestibule=x", Some("a=1")),
+            ("vestibule=x; a=1", Some("a=1")),
+            ("a=1; vestibule=x; b=2", Some("a=1; b=2")),
+            ("a=1;vestibule=x;b=2", Some("a=1;b=2")),
+            ("a=1;  vestibule=x;\tb=2  ; c", Some("a=1;\tb=2  ; c")),
+            ("vestibule=x;  a=1", Some("a=1")),
+            (";vestibule=x;=;", Some(";=;")),
+            ("=;vestibule", Some("=")),
+            ("a=\"1; vestibule=x; 2\"; b=2", Some("a=\"1; 2\"; b=2")),
+            ("a=1; __Host-vestibule=x; __Host-a=2; vestibule-loop=1; b=%3B", Some("a=1; __Host-a=2; b=%3B")),
+        ];
+        for (sent, left) in cases {
+            let expected = match left {
+                None => Stripped::Nothing,
+                Some(left) => Stripped::Remaining(HeaderValue::from_str(left).expect("a header value")),
+            };
+            assert_eq!(stripped(sent.as_bytes()), expected, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn cve_2023_28625_what_holds_nothing_of_ours_is_not_even_copied() {
+        for sent in [
+            "",
+            ";=;",
+            ";",
+            "=",
+            " ; ;; ",
+            "a=1",
+            "a=1;b=2;;",
+            "vestibules=x",
+            "myvestibule=x",
+            "vestibule_x=1",
+            "__Host-a=1",
+            "__Host-",
+            "_",
+            "v",
+            "a=vestibule",
+            "a=1,vestibule=x",
+            "=vestibule=x",
+            "a=\u{201c}vestibule\u{201d}",
+        ] {
+            assert_eq!(stripped(sent.as_bytes()), Stripped::Unchanged, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay_too() {
+        let Stripped::Remaining(left) = stripped(b"a=\xff\xfe; vestibule=x; b=\x80") else { panic!("ours was in it") };
+        assert_eq!(left.as_bytes(), b"a=\xff\xfe; b=\x80");
+    }
+
+    #[test]
+    fn threat_79_an_upstream_cannot_set_ours() {
+        for ours in [
+            "vestibule=x",
+            "__Host-vestibule=x; Path=/; Secure",
+            "__Secure-vestibule=x",
+            "__HOST-vestibule-attempt-1=x",
+            " vestibule = x",
+            "vestibule; Path=/",
+            "vestibule",
+            "=vestibule=x",
+            " = vestibule=x; Path=/",
+            "==vestibule=x",
+        ] {
+            assert!(sets_ours(ours.as_bytes()), "{ours:?}");
+        }
+        for theirs in ["", "=", ";", "a=1; vestibule=x", "sid=vestibule", "vestibules=1", "__Host-sid=1; Path=/"] {
+            assert!(!sets_ours(theirs.as_bytes()), "{theirs:?}");
+        }
+    }
+
+    proptest::proptest! {
+        /// However odd the header: nothing of ours is left, and what is left was sent, in that order.
+        #[test]
+        fn stripping_leaves_a_subsequence_without_ours(
+            parts in proptest::collection::vec("[ \t]{0,2}(__Host-|__host-)?(vestibule|vestibule-a|a|=)?(=[a-z=]{0,3})?[ ]?", 0..6)
+        ) {
+            let sent = parts.join(";");
+            let left = match stripped(sent.as_bytes()) {
+                Stripped::Unchanged => sent.clone(),
+                Stripped::Remaining(left) => left.to_str().expect("ASCII").to_owned(),
+                Stripped::Nothing => String::new(),
+            };
+            proptest::prop_assert!(!super::parts(left.as_bytes()).any(is_our_part));
+            let kept: Vec<&str> = sent.split(';').filter(|part| !is_our_part(part.as_bytes())).map(str::trim).filter(|part| !part.is_empty()).collect();
+            let found: Vec<&str> = left.split(';').map(str::trim).filter(|part| !part.is_empty()).collect();
+            proptest::prop_assert_eq!(kept, found);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Finding a session: cache, store, and the two together.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn threat_7_each_sign_in_opens_a_session_under_a_new_secret() {
+    let house = House::new();
+    let sessions = house.replica().await;
+    let ((first, _), (second, _)) = (opened(&sessions, "ada").await, opened(&sessions, "ada").await);
+    assert_ne!(first.id(), second.id());
+    assert!(is_hit(&sessions, &first) && is_hit(&sessions, &second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_replica_finds_the_session_in_the_store() {
+    let house = House::new();
+    let (here, there) = (house.replica().await, house.replica().await);
+    let attempt = AttemptId::generate(&Random::system());
+    let landed = Some(Landed { attempt: attempt.digest(), target: "/deep?q=1".to_owned() });
+    let auth_time = Some(Timestamp::from_unix(999_000));
+    let (secret, made) = here.open(NewSession { auth_time, landed, ..sign_in("ada") }).await.expect("up");
+    assert!(is_miss(&there, &secret));
+    let found = resolved(&there, &secret).await.expect("it is in the store");
+    assert_eq!(found.visitor(), made.visitor());
+    assert_eq!((found.id(), found.app()), (&secret.id(), &wiki()));
+    assert_eq!((found.created_at(), found.auth_time()), (house.clock.now(), auth_time));
+    assert_eq!(found.expires_at(), house.clock.now().plus(LIFETIME));
+    assert_eq!(found.landed_from(attempt), Some("/deep?q=1"));
+    assert_eq!(found.landed_from(AttemptId::generate(&Random::system())), None);
+    assert!(is_hit(&there, &secret));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_counts_in_its_own_app_only() {
+    let house = House::new();
+    let (here, there) = (house.replica().await, house.replica().await);
+    let (secret, _) = opened(&here, "ada").await;
+    let shop = AppId::new("shop");
+    for sessions in [&here, &there] {
+        assert!(sessions.resolve(&shop, &secret).await.expect("up").is_none());
+        assert!(!matches!(sessions.cached(&shop, &secret), Cached::Hit(_)));
+        assert!(resolved(sessions, &secret).await.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_cookie_asks_the_store_once_for_a_while() {
+    let house = House::new();
+    let sessions = house.replica().await;
+    let invented = CookieSecret::generate(&Random::system());
+    for _ in 0..10 {
+        assert!(resolved(&sessions, &invented).await.is_none());
+    }
+    assert!(is_unknown(&sessions, &invented));
+    assert_eq!(house.store.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_its_secret_does_not_open_is_no_session() {
+    let house = House::new();
+    let (here, there) = (house.replica().await, house.replica().await);
+    let (mine, _) = opened(&here, "ada").await;
+    let (other, _) = opened(&here, "eve").await;
+    // A thief of the store swaps rows: each is sealed to its own cookie.
+    let foreign = house.store.load(&other.id()).await.unwrap().expect("inserted");
+    let own = house.store.load(&mine.id()).await.unwrap().expect("inserted");
+    house.store.replace(&mine.id(), own.revision, foreign.record).await.unwrap();
+    assert!(resolved(&there, &mine).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn threat_90_a_thousand_who_wait_cause_one_load_and_get_their_own() {
+    let house = House::new();
+    let (here, there) = (house.replica().await, house.replica().await);
+    let mut people = Vec::new();
+    for subject in ["ada", "bob"] {
+        people.push((subject, opened(&here, subject).await.0));
+    }
+    house.store.hold_loads();
+    let waiting: Vec<_> = (0..1_000)
+        .map(|i| {
+            let (sessions, (subject, secret)) = (Arc::clone(&there), people[i % 2].clone());
+            tokio::spawn(async move {
+                let session = resolved(&sessions, &secret).await.expect("it is in the store");
+                assert_eq!(session.visitor().subject.as_str(), subject);
+            })
+        })
+        .collect();
+    settle().await;
+    house.store.release_loads();
+    for waiter in waiting {
+        waiter.await.expect("each got their own");
+    }
+    assert_eq!(house.store.loads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_hangs_up_does_not_take_the_others_along() {
+    let house = House::new();
+    let (here, there) = (house.replica().await, house.replica().await);
+    let (secret, _) = opened(&here, "ada").await;
+    house.store.hold_loads();
+    let resolve = || {
+        let (sessions, secret) = (Arc::clone(&there), secret.clone());
+        tokio::spawn(async move { resolved(&sessions, &secret).await.is_some() })
+    };
+    let (first, second) = (resolve(), resolve());
+    settle().await;
+    first.abort();
+    settle().await;
+    house.store.release_loads();
+    assert!(second.await.expect("it was not aborted"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_invented_cookies_evicts_no_session() {
+    let house = House::new();
+    let sessions = house.replica_holding(100).await;
+    let (secret, _) = opened(&sessions, "ada").await;
+    for _ in 0..1_000 {
+        assert!(resolved(&sessions, &CookieSecret::generate(&Random::system())).await.is_none());
+    }
+    assert!(is_hit(&sessions, &secret));
+    // The same number of real sessions would have.
+    for i in 0..1_000 {
+        opened(&sessions, &i.to_string()).await;
+    }
+    assert!(is_miss(&sessions, &secret));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_prepared_is_made_once_for_each_generation() {
+    let house = House::new();
+    let sessions = house.replica().await;
+    let (_, session) = opened(&sessions, "ada").await;
+    let mut made = 0;
+    let mut prepare = |generation| {
+        let prepared = session.prepared(generation, |session| {
+            made += 1;
+            format!("{} {made}", session.visitor().subject)
+        });
+        prepared.as_str().to_owned()
+    };
+    assert_eq!([prepare(1), prepare(1), prepare(2), prepare(2)], ["ada 1", "ada 1", "ada 2", "ada 2"]);
+}
