@@ -52,8 +52,9 @@ impl Serve {
                 return ExitCode::from(INVALID_CONFIGURATION);
             }
         };
-        telemetry::init(&config.log);
-        match serve(config) {
+        let options = sidecar::Options::default();
+        telemetry::init(&config.log, &options.log);
+        match serve(config, options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!(%error, "vestibule cannot start");
@@ -69,12 +70,12 @@ fn default_configuration() -> Vec<PathBuf> {
     vec![candidates.iter().find(|path| path.exists()).unwrap_or(&candidates[0]).clone()]
 }
 
-fn serve(config: Config) -> Result<(), sidecar::StartError> {
+fn serve(config: Config, options: sidecar::Options) -> Result<(), sidecar::StartError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sidecar::StartError::Runtime)?;
     runtime.block_on(async {
         let signals = Signals::catch().map_err(sidecar::StartError::Runtime)?;
-        let running = sidecar::start(config, sidecar::Options::default())?;
+        let running = sidecar::start(config, options)?;
         signals.conduct(running).await;
         Ok(())
     })

@@ -83,6 +83,20 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// The present moment in milliseconds since the epoch, for log lines.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+    pub fn unix_millis(&self) -> i64 {
+        match &self.0 {
+            Source::System => {
+                let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+            }
+            Source::Manual(seconds) => seconds.load(Ordering::Acquire).saturating_mul(1000),
+        }
+    }
+}
+
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {

@@ -11,8 +11,9 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 use thiserror::Error;
 
 use crate::{
-    access::Permit,
+    access::{AppRules, MethodOverrides, Permit},
     config,
+    identity::Ended,
     request::{Client, Target, framing::is_websocket_handshake},
     session::Session,
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
@@ -23,12 +24,13 @@ mod identity_headers;
 mod request_head;
 mod response_head;
 
-use request_head::MethodOverrides;
 use response_head::{Origins, Protection};
 
 /// What is the same for all requests of one app, prepared at load.
 #[derive(Debug)]
 pub struct Front {
+    /// Of the configuration, so that a session's headers are made anew when that changes.
+    generation: u64,
     origins: Origins,
     /// The origins whose pages may open a WebSocket here.
     web_socket_origins: Vec<String>,
@@ -40,13 +42,13 @@ pub struct Front {
 }
 
 impl Front {
-    /// Prepares an app.
-    pub fn new(app: &config::App) -> Self {
+    /// Prepares an app; `generation` tells configurations apart.
+    pub fn new(app: &config::App, rules: &AppRules, generation: u64) -> Self {
         let public = app.public_url.origin();
         let authority = app.upstream.authority();
-        let methods_matter = app.routes.iter().any(|route| route.methods.is_some());
         Self {
-            method_overrides: if methods_matter { MethodOverrides::Removed } else { MethodOverrides::Pass },
+            generation,
+            method_overrides: rules.method_overrides(),
             web_socket_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
             origins: Origins { upstream: format!("{}://{authority}", app.upstream.scheme.as_str()), public },
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
@@ -108,7 +110,8 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     request_head::cleanse(&mut head.headers, front.method_overrides);
     request_head::set(&mut head.headers, front, client, request_id);
     if let Some(session) = session {
-        for (name, value) in session.identity_headers(identity_headers::prepare).iter() {
+        let identity = session.prepared(front.generation, |session| identity_headers::prepare(session.visitor()));
+        for (name, value) in identity.iter() {
             head.headers.insert(name, value.clone());
         }
     }
@@ -121,15 +124,23 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
             let mut response = upstream.send_upgrade(Request::from_parts(head, RequestBody::empty())).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let upstream_side = hyper::upgrade::on(&mut response);
-                tokio::spawn(tunnel(visitor_side, upstream_side, permit.ended().ended()));
+                tokio::spawn(tunnel(visitor_side, upstream_side, until(permit.session_end().cloned())));
             }
             response
         }
     };
-    if permit.ended().is_ended() {
+    if permit.session_end().is_some_and(Ended::is_ended) {
         // An answer that was on its way when the session ended is nobody's any more.
         return Err(Error::SessionEnded);
     }
     let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
     Ok(response_head::cleanse(response, &front.origins, protection))
+}
+
+/// Resolves when the session ends; never, where there is none.
+async fn until(ended: Option<Ended>) {
+    match ended {
+        Some(ended) => ended.ended().await,
+        None => std::future::pending().await,
+    }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, Request, Response, request};
 use hyper::body::Incoming;
 
 use crate::{
-    access::{Decision, RouteMatch},
+    access::{Decision, RouteMatch, SignedIn},
     clock::instant,
     forward::{self, Passage},
     login::Live,
@@ -46,6 +46,7 @@ pub async fn handle(
             id: worker.next_id(),
             started: instant(),
             method: head.method.clone(),
+            protocol: head.version,
             path: None,
             client: connection.peer.address(),
             app: None,
@@ -95,16 +96,16 @@ async fn walk(
     }
     let route = app.rules.route(&head.method, &target);
     let session = match route {
-        RouteMatch::Public => None,
-        RouteMatch::Policy => {
+        RouteMatch::Public(_) => None,
+        RouteMatch::Default => {
             find_session(apps, &app, &head.headers).await?.map(|(_, session)| session)
         }
     };
     visit.trace.session.clone_from(&session);
-    let visitor = session.as_ref().map(|session| (session.visitor(), session.ended().clone()));
-    match app.rules.decide(route, visitor, client.address()) {
+    let signed_in = session.as_ref().map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
+    match app.rules.decide(route, client.address(), signed_in) {
         Decision::Permit(permit) => {
-            let ended = permit.ended().clone();
+            let ended = permit.session_end().cloned();
             let passage = Passage {
                 permit,
                 session: session.as_ref(),

@@ -141,7 +141,7 @@ impl Login {
     }
 
     /// The URL of one of our own endpoints.
-    fn endpoint(&self, name: &str) -> String {
+    pub fn endpoint(&self, name: &str) -> String {
         format!("{}{}{name}", self.origins.own, self.origins.prefix)
     }
 

@@ -29,19 +29,22 @@ use crate::{
         tls,
     },
     login::{Login, Origins, Party, Redeemed},
-    meter::{AccessLog, Meter},
+    meter::{AccessLog, LogStream, Meter, ProviderCall},
     pages::Pages,
     random::Random,
-    relying_party::{ClientError, RelyingParty},
+    relying_party::{Call, ClientError, RelyingParty},
     seal::KeyRing,
     session::{Sessions, cookie::CookieNames},
-    store::memory::MemoryStore,
+    store::MemoryStore,
     telemetry,
     upstream::Connector,
 };
 
 /// How often a worker looks for upstream connections that nobody uses any more.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
+
+/// Of the configuration that the process starts with.
+const FIRST_GENERATION: u64 = 0;
 
 /// What the seal of an attempt's cookie is for.
 const ATTEMPT_PURPOSE: &str = "sign-in attempt";
@@ -53,11 +56,18 @@ pub struct Options {
     pub clock: Clock,
     /// The source of everything unguessable.
     pub random: Random,
+    /// What is counted.
+    pub meter: Meter,
+    /// Where lines go.
+    pub log: LogStream,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Clock::system(), random: Random::system() }
+        let clock = Clock::system();
+        let meter = Meter::new(&clock);
+        let log = LogStream::new(io::stdout(), &meter);
+        Self { clock, random: Random::system(), meter, log }
     }
 }
 
@@ -156,12 +166,12 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
         .enable_all()
         .build()
         .map_err(StartError::Runtime)?;
-    let meter = Meter::new();
-    let parts = compose(&config, &options, &meter, background.handle())?;
+    let meter = &options.meter;
+    let parts = compose(&config, &options, background.handle())?;
 
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let (serving, ending) = (CancellationToken::new(), CancellationToken::new());
-    let access_log = config.log.access.then(|| AccessLog::new(telemetry::line_format(config.log.format), meter.clone()));
+    let access_log = config.log.access.then(|| AccessLog::new(telemetry::line_format(config.log.format), &options.log));
     let workers = (0..config.server.workers.get())
         .map(|_| {
             let log = access_log.as_ref().map(AccessLog::worker);
@@ -192,7 +202,7 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
     let conductor = Conductor {
         background,
         workers,
-        access_log,
+        log: options.log.clone(),
         draining,
         stop: stop.clone(),
         hurry: hurry.clone(),
@@ -220,8 +230,8 @@ struct Parts {
     relying_parties: Vec<Arc<RelyingParty>>,
 }
 
-fn compose(config: &Config, options: &Options, meter: &Meter, background: &runtime::Handle) -> Result<Parts, StartError> {
-    let Options { clock, random } = options;
+fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> Result<Parts, StartError> {
+    let Options { clock, random, meter, .. } = options;
     let ring = match config.keys.split_first() {
         Some((first, others)) => KeyRing::new(first, others, random),
         None => KeyRing::generated(random),
@@ -243,7 +253,7 @@ fn compose(config: &Config, options: &Options, meter: &Meter, background: &runti
         .map(|provider| {
             let provider_meter = meter.provider(&provider.id);
             let observer = provider_meter.clone();
-            let observe = Arc::new(move |call: crate::relying_party::Call, took| observer.call_took(call.as_str(), took));
+            let observe = Arc::new(move |call, took| observer.called(provider_call(call), took));
             let relying_party = RelyingParty::new(Arc::clone(provider), clock.clone(), observe)
                 .map_err(|error| StartError::Provider { provider: provider.id.to_string(), error })?;
             Ok(Party { relying_party: Arc::new(relying_party), meter: provider_meter })
@@ -274,12 +284,13 @@ fn compose(config: &Config, options: &Options, meter: &Meter, background: &runti
                 clock: clock.clone(),
                 random: random.clone(),
             };
+            let rules = AppRules::compile(app);
             Ok(App {
                 place,
                 config: Arc::clone(app),
-                rules: AppRules::compile(app),
+                front: Front::new(app, &rules, FIRST_GENERATION),
+                rules,
                 login,
-                front: Front::new(app),
                 connector: Connector::new(&app.upstream)
                     .map_err(|error| StartError::Upstream { app: app.id.to_string(), error })?,
                 meter: meter.app(&app.id),
@@ -287,9 +298,19 @@ fn compose(config: &Config, options: &Options, meter: &Meter, background: &runti
         })
         .collect::<Result<Vec<_>, StartError>>()?;
     let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
-    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new()), sign_ins);
+    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
     let relying_parties = parties.into_iter().map(|party| party.relying_party).collect();
     Ok(Parts { apps: Arc::new(apps), sessions, relying_parties })
+}
+
+/// The counter of a call.
+fn provider_call(call: Call) -> ProviderCall {
+    match call {
+        Call::Discovery => ProviderCall::Discovery,
+        Call::Keys => ProviderCall::Keys,
+        Call::Token => ProviderCall::Token,
+        Call::UserInfo => ProviderCall::Userinfo,
+    }
 }
 
 /// A thread with a runtime of its own, accepting from all sockets.
@@ -351,7 +372,7 @@ fn probe(draining: Arc<AtomicBool>, relying_parties: Vec<Arc<RelyingParty>>) -> 
 struct Conductor {
     background: runtime::Runtime,
     workers: Vec<JoinHandle<()>>,
-    access_log: Option<AccessLog>,
+    log: LogStream,
     draining: Arc<AtomicBool>,
     stop: CancellationToken,
     hurry: CancellationToken,
@@ -363,9 +384,7 @@ struct Conductor {
 
 impl Conductor {
     fn run(self) {
-        if let Some(log) = &self.access_log {
-            self.background.spawn(log.clone().run(self.ending.clone()));
-        }
+        self.background.spawn(self.log.clone().run(self.ending.clone().cancelled_owned()));
         self.background.block_on(async {
             self.stop.cancelled().await;
             self.draining.store(true, Ordering::Release);
@@ -382,12 +401,10 @@ impl Conductor {
                 tracing::error!("a worker panicked");
             }
         }
-        self.ending.cancel();
-        if let Some(log) = &self.access_log {
-            log.flush();
-        }
         tracing::info!("stopped");
+        self.ending.cancel();
         self.background.shutdown_timeout(Duration::from_secs(1));
+        self.log.flush();
         self.stopped.send_replace(true);
     }
 }

@@ -9,11 +9,12 @@
 //! `vestibule serve` runs it. Provider and app are also what the tests run
 //! against; they never become part of the binary.
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use tokio::net::TcpListener;
 use url::Url;
+use vestibule::config::provider::SigningAlgorithm;
 
 mod app;
 mod ports;
@@ -27,7 +28,7 @@ mod serving;
 use self::{
     app::App,
     ports::{APP, OPS, PROVIDER, VESTIBULE},
-    provider::{Options, Provider, clients::Client, people::PEOPLE},
+    provider::{Options, Provider, clients::Client, keys::SigningKey, people::PEOPLE},
 };
 
 const CLIENT_ID: &str = "demo";
@@ -66,7 +67,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let public_url = Url::parse(&format!("http://{public}"))?;
 
     let _app = App::start(app);
-    let provider = Provider::start(provider, Options::fresh())?;
+    let signing_key = SigningKey::generate(SigningAlgorithm::RS256).ok_or("RS256 is signed by a key pair")?;
+    let provider = Provider::start(provider, Options::signing_with(Arc::new(signing_key)))?;
     provider.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &public_url));
     // Vestibule listens where its configuration says; these two were held to find out where that is possible.
     drop((vestibule, ops));

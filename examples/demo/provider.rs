@@ -16,6 +16,7 @@
 //! userinfo, [`end_session`] signs out.
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -26,7 +27,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::task::AbortOnDropHandle;
-use vestibule::{clock::Clock, config::provider::SigningAlgorithm, random::Random};
+use vestibule::{clock::Clock, random::Random};
 
 use super::serving::{Body, TEXT, respond, serve, whole};
 
@@ -65,10 +66,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The system's time and randomness, and a fresh RS256 key.
-    pub(crate) fn fresh() -> Self {
-        let key = SigningKey::generate(SigningAlgorithm::RS256).expect("RS256 is signed by a key pair");
-        Self { clock: Clock::system(), random: Random::system(), signing_key: Arc::new(key) }
+    /// The system's time and randomness.
+    pub(crate) fn signing_with(signing_key: Arc<SigningKey>) -> Self {
+        Self { clock: Clock::system(), random: Random::system(), signing_key }
     }
 }
 
@@ -234,8 +234,7 @@ impl Inner {
     /// The metadata (OpenID Connect Discovery §3).
     fn discovery(&self) -> Response<Bytes> {
         let at = |endpoint: Endpoint| format!("{}{}", self.issuer, endpoint.path());
-        let mut algorithms: Vec<_> = self.state().published.iter().map(|key| key.algorithm().as_str()).collect();
-        algorithms.dedup();
+        let algorithms: BTreeSet<_> = self.state().published.iter().map(|key| key.algorithm().as_str()).collect();
         let mut metadata = json!({
             "issuer": self.issuer,
             "authorization_endpoint": at(Endpoint::Authorization),

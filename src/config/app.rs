@@ -2,10 +2,29 @@
 
 use std::sync::Arc;
 
+use url::{Host, Url};
+
 use crate::{
-    config::{Access, Provider, Route, TlsIdentity},
-    identity::AppId,
+    config::{
+        Access, Provider, Route, TlsIdentity,
+        access::{self, Scope},
+        fault::{Fault, Place},
+        location, pem,
+        provider::{Providers, parse_name, read_id},
+        section::{Placed, Reading, Section, Unique, Wrong},
+    },
+    identity::{AppId, ProviderId},
 };
+
+/// What a file without any app is shown.
+const EXAMPLE: &str = "\
+[[app]]
+id = \"wiki\"
+public_url = \"https://wiki.example.com\"
+upstream = \"http://127.0.0.1:8080\"
+
+[app.access]
+policy = \"anyone\"";
 
 /// `[[app]]`
 #[derive(Debug)]
@@ -53,9 +72,9 @@ impl PublicUrl {
         }
     }
 
-    /// The origin without its scheme: what a browser sends as `Host`.
-    pub fn authority(&self) -> String {
-        if self.port == self.scheme.default_port() { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+    /// The same for another host of the app.
+    pub fn origin_at(&self, host: &str) -> String {
+        Self { host: host.to_owned(), ..self.clone() }.origin()
     }
 }
 
@@ -70,6 +89,14 @@ pub struct UpstreamUrl {
     pub port: u16,
     /// `upstream_tls.ca_file`: PEM certificates trusted beside the system's.
     pub extra_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
+}
+
+impl UpstreamUrl {
+    /// Host and port as a `Host` header and a URL spell them; the scheme's own port is left out.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == self.scheme.default_port() { host } else { format!("{host}:{}", self.port) }
+    }
 }
 
 /// `http` or `https`
@@ -97,4 +124,187 @@ impl Scheme {
             Self::Https => 443,
         }
     }
+}
+
+/// An app whose providers are still names: they are completed last, with the claims that apps want of them.
+pub(super) struct Draft {
+    app: App,
+    providers: Vec<ProviderId>,
+    /// Where its `upstream` is.
+    pub(super) upstream: Place,
+    /// Where its certificate is, if it has one.
+    pub(super) certificate: Option<Place>,
+}
+
+impl Draft {
+    /// What is known of the app already.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The claims that its conditions want of a provider.
+    pub(super) fn wanted_claims<'a>(&'a self, provider: &'a ProviderId) -> impl Iterator<Item = &'a str> {
+        let conditions = self.app.access.allow.iter().chain(&self.app.access.deny);
+        let is_meant = move |named: &Option<ProviderId>| match named {
+            Some(named) => named == provider,
+            // A condition on a claim names no provider only where the app has but one.
+            None => self.providers.contains(provider),
+        };
+        conditions
+            .filter(move |condition| is_meant(&condition.provider))
+            .filter_map(|condition| condition.claim.as_ref())
+            .map(|claim| claim.claim.as_str())
+    }
+
+    /// The app with its providers, in its own order.
+    pub(super) fn complete(self, providers: &[Arc<Provider>]) -> App {
+        let find = |id: &ProviderId| providers.iter().find(|provider| provider.id == *id).map(Arc::clone);
+        App { providers: self.providers.iter().filter_map(find).collect(), ..self.app }
+    }
+}
+
+/// Reads all `[[app]]` sections.
+pub(super) fn read_apps(root: &Section<'_>, providers: &Providers) -> Reading<Vec<Draft>> {
+    let (mut ids, mut hosts) = (Unique::new("the id"), Unique::new("the host"));
+    let apps = root.tables("app", "app", |section| read_app(section, providers, &mut ids, &mut hosts));
+    if apps.is_empty() {
+        return Err(root.missing("app", "there would be nothing to stand in front of", EXAMPLE));
+    }
+    apps.into_iter().collect()
+}
+
+fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, hosts: &mut Unique) -> Reading<Draft> {
+    let id = read_id(section, "wiki", ids);
+    let name = section.optional("name", parse_name);
+    let public_url = read_public_url(section);
+    let hosts = read_hosts(section, public_url.as_ref().ok(), hosts);
+    let upstream = read_upstream(section);
+    let preserve_host = section.flag("preserve_host", true);
+    let own_providers = read_own_providers(section, providers);
+    let tls = section.table("tls", "app.tls", pem::read_identity);
+    let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
+    let access = section.table("access", "app.access", |section| access::read_access(section, scope));
+    let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
+    let routes = access::read_routes(section);
+    let (id, upstream) = (AppId::new(id?.value), upstream?);
+    Ok(Draft {
+        providers: own_providers?,
+        upstream: upstream.place,
+        certificate: section.place_of("tls"),
+        app: App {
+            name: name?.map_or_else(|| id.to_string(), |name| name.value),
+            id,
+            public_url: public_url?.value,
+            hosts: hosts?,
+            upstream: upstream.value,
+            providers: Vec::new(),
+            preserve_host: preserve_host?,
+            tls: tls?,
+            access: access?,
+            routes: routes?,
+        },
+    })
+}
+
+fn read_public_url(section: &Section<'_>) -> Reading<Placed<PublicUrl>> {
+    let insecure_http = section.flag("insecure_http", false);
+    let url = section.required("public_url", "\"https://wiki.example.com\"", |text| {
+        let url = location::parse_url(text)?;
+        if url.path() == "/" {
+            return Ok(url);
+        }
+        Err(Wrong::new("with a path is not in this version").help("end it with the host or port"))
+    })?;
+    if url.scheme() != "https" && !location::is_loopback(&url) {
+        if !insecure_http? {
+            return Err(section.report().add(
+                Fault::at(url.place, "`public_url` must start with https://")
+                    .why("over plain http, whoever sees the traffic takes over every session")
+                    .help("loopback hosts may use http; elsewhere only with insecure_http = true beside it"),
+            ));
+        }
+        section
+            .report()
+            .warn(Some(url.place), "`public_url` is plain http: whoever sees the traffic takes over every session");
+    }
+    let public_url = PublicUrl {
+        scheme: location::scheme(&url),
+        host: url.host_str().unwrap_or_default().to_owned(),
+        port: port(&url),
+    };
+    Ok(Placed { value: public_url, place: url.place })
+}
+
+/// The port of a URL, also where it is left out; http and https always have one.
+fn port(url: &Url) -> u16 {
+    url.port().unwrap_or(location::scheme(url).default_port())
+}
+
+/// The host of `public_url` and further ones; an app answers to each, so no two apps may have one in common.
+fn read_hosts(
+    section: &Section<'_>,
+    public_url: Option<&Placed<PublicUrl>>,
+    taken: &mut Unique,
+) -> Reading<Vec<String>> {
+    let own = public_url.map(|url| Placed { value: url.host.clone(), place: url.place });
+    let further = section.list("hosts", location::parse_host)?.unwrap_or_default();
+    let hosts: Vec<_> = own.into_iter().chain(further).collect();
+    let claims: Vec<_> = hosts.iter().map(|host| taken.claim(section.report(), host, host.place)).collect();
+    claims.into_iter().collect::<Reading<()>>()?;
+    Ok(hosts.into_iter().map(|host| host.value).collect())
+}
+
+fn read_upstream(section: &Section<'_>) -> Reading<Placed<UpstreamUrl>> {
+    let tls = section.table("upstream_tls", "app.upstream_tls", |section| pem::read_roots(section, "ca_file"));
+    let url = section.required("upstream", "\"http://127.0.0.1:8080\"", |text| {
+        if let Some(kind) = ["h2c://", "unix:"].iter().find(|kind| text.starts_with(**kind)) {
+            return Err(
+                Wrong::new(format_args!("= \"{kind}…\" is not in this version")).help("write http:// or https://")
+            );
+        }
+        location::parse_origin(text)
+    })?;
+    let scheme = location::scheme(&url);
+    let extra_roots = match (tls?, scheme) {
+        (Some(_), Scheme::Http) => {
+            return Err(section.report().add(
+                section
+                    .fault(&["upstream_tls"], "`upstream_tls` means nothing for an upstream in plain http")
+                    .related(url.place, "this is not https"),
+            ));
+        }
+        (roots, _) => roots.unwrap_or_default(),
+    };
+    let host = match url.host() {
+        Some(Host::Ipv6(address)) => address.to_string(),
+        Some(host) => host.to_string(),
+        None => String::new(),
+    };
+    Ok(Placed { value: UpstreamUrl { scheme, host, port: port(&url), extra_roots }, place: url.place })
+}
+
+/// `providers`: those whose sessions count here.
+fn read_own_providers(section: &Section<'_>, providers: &Providers) -> Reading<Vec<ProviderId>> {
+    let named = section.list("providers", |text| Ok(text.to_owned()))?.unwrap_or_default();
+    if named.is_empty() {
+        let only = providers.only()?.ok_or_else(|| {
+            let ids: Vec<_> = providers.ids().map(|id| format!("\"{id}\"")).collect();
+            section.report().add(
+                section
+                    .fault(&["providers"], "`providers` must say who signs people in to this app")
+                    .why("there are several providers, and a session counts only where its provider is listed")
+                    .help(format!("write one or more of: providers = [{}]", ids.join(", "))),
+            )
+        })?;
+        return Ok(vec![only]);
+    }
+    let mut unique = Unique::new("the provider");
+    let found: Vec<_> = named
+        .iter()
+        .map(|id| {
+            unique.claim(section.report(), id, id.place)?;
+            providers.find(section, "providers", id)
+        })
+        .collect();
+    found.into_iter().collect()
 }

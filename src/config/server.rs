@@ -1,8 +1,32 @@
 //! `[server]`, `[server.tls]`, `[server.limits]` and `[log]`.
 
-use std::{net::SocketAddr, num::NonZeroU32, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
 
 use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{
+    fault::quoted,
+    path_pattern::is_unreserved,
+    pem,
+    section::{Reading, Section, Unique, Wrong},
+};
+
+/// Where visitors come in and where the ops listener is, unless the file says otherwise.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4180);
+const DEFAULT_OPS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4181);
+
+/// The longest that stopping may be made to take.
+const MAX_DRAIN: Duration = Duration::from_hours(1);
+
+/// The most worker threads: more than any machine has cores.
+const MAX_WORKERS: u32 = 1024;
 
 /// `[server]`: where it listens, whom it believes, how it stops.
 #[derive(Debug)]
@@ -67,4 +91,168 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+pub(super) fn read_server(section: &Section<'_>) -> Reading<Server> {
+    let listen = read_listen(section);
+    let ops_listen = read_ops_listen(section, listen.as_deref().ok());
+    let prefix = section.optional("prefix", parse_prefix);
+    let trusted_proxies = read_trusted_proxies(section);
+    let drain_delay = section.duration("drain_delay", Duration::from_secs(5), Duration::ZERO..=MAX_DRAIN);
+    let drain_timeout = section.duration("drain_timeout", Duration::from_secs(20), Duration::ZERO..=MAX_DRAIN);
+    let workers = section.integer("workers", 0, 0..=MAX_WORKERS);
+    let tls = section.table("tls", "server.tls", pem::read_identity);
+    let limits = section.table_or_empty("limits", "server.limits", read_limits);
+    Ok(Server {
+        listen: listen?,
+        ops_listen: ops_listen?,
+        prefix: prefix?.map_or_else(|| "/_vestibule".to_owned(), |prefix| prefix.value),
+        trusted_proxies: trusted_proxies?,
+        drain_delay: drain_delay?,
+        drain_timeout: drain_timeout?,
+        workers: worker_count(workers?),
+        tls: tls?,
+        limits: limits?,
+    })
+}
+
+fn read_listen(section: &Section<'_>) -> Reading<Vec<SocketAddr>> {
+    let Some(addresses) = section.list("listen", parse_address)? else { return Ok(vec![DEFAULT_LISTEN]) };
+    if addresses.is_empty() {
+        return Err(section.report().add(
+            section.fault(&["listen"], "`listen` names no address").help("without the key it is [\"127.0.0.1:4180\"]"),
+        ));
+    }
+    let mut unique = Unique::new("the address");
+    for address in &addresses {
+        // Port 0 is any free port, another one each time.
+        if address.port() != 0 {
+            unique.claim(section.report(), &address.to_string(), address.place)?;
+        }
+    }
+    Ok(addresses.into_iter().map(|address| address.value).collect())
+}
+
+/// Never on the visitors' listener: what it tells is not for them.
+fn read_ops_listen(section: &Section<'_>, listen: Option<&[SocketAddr]>) -> Reading<Option<SocketAddr>> {
+    let ops = section.optional("ops_listen", parse_address)?;
+    if section.is_off("ops_listen") {
+        return Ok(None);
+    }
+    let ops = ops.map_or(DEFAULT_OPS_LISTEN, |address| address.value);
+    if ops.port() != 0 && listen.is_some_and(|listen| listen.contains(&ops)) {
+        return Err(section.report().add(
+            section
+                .fault(&["ops_listen", "listen"], format!("`ops_listen` is {ops}, and so is an address of `listen`"))
+                .why("metrics and readiness are never answered where visitors come in")
+                .help("give it a port of its own, or \"\" for none"),
+        ));
+    }
+    Ok(Some(ops))
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, Wrong> {
+    if text.starts_with("unix:") || text.starts_with("systemd:") {
+        return Err(
+            Wrong::new("takes TCP addresses only in this version").help("write, for example, \"127.0.0.1:4180\"")
+        );
+    }
+    text.parse().map_err(|_| {
+        let wrong = Wrong::new("must be an IP address with a port");
+        match text.rsplit_once(':') {
+            Some(("localhost", port)) => wrong.help(format!("write \"127.0.0.1:{}\"", quoted(port))),
+            Some(("" | "*", port)) => {
+                wrong.help(format!("all interfaces are \"0.0.0.0:{0}\" or \"[::]:{0}\"", quoted(port)))
+            }
+            _ => wrong.help("write, for example, \"127.0.0.1:4180\" or \"[::1]:4180\""),
+        }
+    })
+}
+
+fn parse_prefix(text: &str) -> Result<String, Wrong> {
+    let segments = text.strip_prefix('/').unwrap_or_default();
+    let plain = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(is_unreserved);
+    if segments.split('/').all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new("must begin with one slash, not end with one, and hold plain letters, digits and -._~ only")
+        .why("whatever another reader could take for another path would be a way around our endpoints")
+        .help("write, for example, \"/_vestibule\""))
+}
+
+fn read_trusted_proxies(section: &Section<'_>) -> Reading<Vec<IpNet>> {
+    let proxies = section.list("trusted_proxies", parse_network)?.unwrap_or_default();
+    for proxy in proxies.iter().filter(|proxy| proxy.prefix_len() == 0) {
+        section.report().warn(
+            Some(proxy.place),
+            format_args!("`trusted_proxies` holds {}: every client can state its own address and host", proxy.value),
+        );
+    }
+    Ok(proxies.into_iter().map(|proxy| proxy.value).collect())
+}
+
+/// One address, or a range in CIDR notation (RFC 4632 §3.1).
+pub(super) fn parse_network(text: &str) -> Result<IpNet, Wrong> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(IpNet::from(address));
+    }
+    let network: IpNet = text.parse().map_err(|_| {
+        Wrong::new("must be an IP address or a range of them")
+            .help("write, for example, \"10.0.0.0/8\" or \"192.0.2.1\"")
+    })?;
+    if network.trunc() == network {
+        return Ok(network);
+    }
+    Err(Wrong::new(format_args!("has bits set beyond its first {}", network.prefix_len())).help(format!(
+        "write \"{}\" for the range, or \"{}\" for the one address",
+        network.trunc(),
+        network.addr()
+    )))
+}
+
+/// 0 is one for each core that the process may use.
+fn worker_count(workers: u32) -> NonZeroUsize {
+    usize::try_from(workers)
+        .ok()
+        .and_then(NonZeroUsize::new)
+        .or_else(|| thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN)
+}
+
+fn read_limits(section: &Section<'_>) -> Reading<Limits> {
+    let at_least = Duration::from_millis(100);
+    let header_timeout =
+        section.duration("header_timeout", Duration::from_secs(10), at_least..=Duration::from_hours(1));
+    let keepalive = section.duration("keepalive", Duration::from_secs(75), at_least..=Duration::from_hours(24));
+    let sign_ins_per_client = section.rate("sign_ins_per_client", NonZeroU32::new(600));
+    Ok(Limits { header_timeout: header_timeout?, keepalive: keepalive?, sign_ins_per_client: sign_ins_per_client? })
+}
+
+pub(super) fn read_log(section: &Section<'_>) -> Reading<Log> {
+    let level = section.optional("level", parse_level);
+    let format =
+        section.choice("format", &[("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)]);
+    let access = section.flag("access", true);
+    Ok(Log {
+        level: level?.map_or_else(|| "info".to_owned(), |level| level.value),
+        format: format?.unwrap_or(LogFormat::Auto),
+        access: access?,
+    })
+}
+
+/// `EnvFilter` takes a word that is no level for the name of a module, which it then traces: `inof` would silence
+/// everything. So a directive without `=` has to be a level.
+fn parse_level(text: &str) -> Result<String, Wrong> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let wrong = |problem: String| {
+        Wrong::new(problem).help("write a level (off, error, warn, info, debug, trace), or levels by module: \"info,vestibule::session=debug\"")
+    };
+    EnvFilter::builder().parse(text).map_err(|error| wrong(format!("is no log filter: {error}")))?;
+    for directive in text.split(',').filter(|directive| !directive.contains(['=', '[', ']', '{', '}', '"'])) {
+        let directive = directive.trim();
+        if !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(directive)) {
+            return Err(wrong(format!("has `{}`, which is no level", quoted(directive))));
+        }
+    }
+    Ok(text.to_owned())
 }

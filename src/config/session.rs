@@ -2,7 +2,18 @@
 
 use std::time::Duration;
 
-use crate::secret::Secret;
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding};
+
+use crate::{
+    config::section::{Reading, Section, Wrong, show_duration},
+    secret::Secret,
+};
+
+/// The fewest bytes of a key: what AES-256 and HMAC-SHA-256 want.
+const MIN_KEY_BYTES: usize = 32;
+
+/// The longest any session may be made to live.
+const MAX_LIFETIME: Duration = Duration::from_hours(24 * 3650);
 
 /// `[session]`
 #[derive(Clone, Debug)]
@@ -24,3 +35,83 @@ pub enum SessionStore {
 
 /// One key of the ring: 32 bytes or more, decoded.
 pub type KeyMaterial = Secret<Vec<u8>>;
+
+/// Checks `[store]`: this version has memory only.
+pub(super) fn read_store(section: &Section<'_>) -> Reading<()> {
+    let url = section.optional("url", |text| parse_memory(text, "url"))?;
+    if url.is_none() {
+        section.report().warn(
+            None,
+            "`url` of `[store]` is not set: this version keeps sessions in memory, so that a restart signs everybody \
+             out; url = \"memory:\" says that this is meant",
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn read_session(section: &Section<'_>) -> Reading<SessionTimes> {
+    let store = section.optional("store", |text| if text == "store" { Ok(()) } else { parse_memory(text, "store") });
+    let range = Duration::from_secs(1)..=MAX_LIFETIME;
+    let idle_timeout = section.duration("idle_timeout", Duration::from_hours(8), range.clone());
+    let lifetime = section.duration("lifetime", Duration::from_hours(24), range);
+    let (idle_timeout, lifetime) = (idle_timeout?, lifetime?);
+    if idle_timeout > lifetime {
+        let (idle, life) = (show_duration(idle_timeout), show_duration(lifetime));
+        return Err(section.report().add(
+            section
+                .fault(
+                    &["lifetime", "idle_timeout"],
+                    format!("`lifetime` ({life}) is shorter than `idle_timeout` ({idle})"),
+                )
+                .why("a session ends at its lifetime, used or not, so the time without use would never count")
+                .help("without the keys, idle_timeout is 8h and lifetime 24h"),
+        ));
+    }
+    store?;
+    Ok(SessionTimes { store: SessionStore::Memory, idle_timeout, lifetime })
+}
+
+fn parse_memory(text: &str, key: &str) -> Result<(), Wrong> {
+    let kinds =
+        ["sqlite:", "postgres:", "postgresql:", "redis:", "rediss:", "redis+cluster:", "redis+sentinel:", "cookie:"];
+    if text == "memory:" {
+        Ok(())
+    } else if let Some(kind) = kinds.iter().find(|kind| text.starts_with(**kind)) {
+        Err(Wrong::new(format_args!("= \"{kind}…\" is not in this version")).help(format!("write {key} = \"memory:\"")))
+    } else {
+        Err(Wrong::new("must be \"memory:\""))
+    }
+}
+
+/// `[keys]`: the ring, the first key seals and all open. Empty where nothing is set.
+pub(super) fn read_keys(section: &Section<'_>) -> Reading<Vec<KeyMaterial>> {
+    Ok(section.secret("secret", "secret_file", parse_keys)?.map(|keys| keys.value).unwrap_or_default())
+}
+
+fn parse_keys(text: &str) -> Result<Vec<KeyMaterial>, Wrong> {
+    let help = "make one with: openssl rand -base64 32";
+    let mut keys = Vec::new();
+    for (index, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
+        if line.is_empty() {
+            continue;
+        }
+        let key = decode_key(line).ok_or_else(|| {
+            Wrong::new(format_args!("must be one key a line in base64, and line {index} is not")).help(help)
+        })?;
+        if key.expose().len() < MIN_KEY_BYTES {
+            let length = key.expose().len();
+            return Err(Wrong::new(format_args!(
+                "has a key of {length} bytes in line {index}; {MIN_KEY_BYTES} are the least"
+            ))
+            .help(help));
+        }
+        keys.push(key);
+    }
+    if keys.is_empty() { Err(Wrong::new("holds no key").help(help)) } else { Ok(keys) }
+}
+
+/// Any of the spellings that key generators print (RFC 4648 §4 and §5).
+fn decode_key(line: &str) -> Option<KeyMaterial> {
+    const ENCODINGS: [&Encoding; 4] = [&BASE64, &BASE64_NOPAD, &BASE64URL, &BASE64URL_NOPAD];
+    ENCODINGS.iter().find_map(|encoding| encoding.decode(line.as_bytes()).ok()).map(Secret::new)
+}

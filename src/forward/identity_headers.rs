@@ -3,15 +3,13 @@
 //! Only a trusted address is handed over: an app that takes `X-Forwarded-Email`
 //! for an identity must not be fooled by an address that anybody could claim.
 
-use std::sync::Arc;
-
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 
 use crate::identity::Visitor;
 
 /// Header names and values, ready to be set on each request of a session.
-pub type IdentityHeaders = Arc<[(HeaderName, HeaderValue)]>;
+pub(super) type IdentityHeaders = Box<[(HeaderName, HeaderValue)]>;
 
 /// A value above this is left out: cutting it would make it another value.
 const MAX_VALUE: usize = 4 * 1024;
@@ -22,7 +20,7 @@ const PREFERRED_USERNAME: HeaderName = HeaderName::from_static("x-forwarded-pref
 const GROUPS: HeaderName = HeaderName::from_static("x-forwarded-groups");
 
 /// The headers of the `forwarded` preset. An absent claim is an absent header.
-pub fn prepare(visitor: &Visitor) -> IdentityHeaders {
+pub(super) fn prepare(visitor: &Visitor) -> IdentityHeaders {
     let groups = (!visitor.groups.is_empty()).then(|| encode_list(&visitor.groups));
     let values = [
         (USER, visitor.user.as_deref().map(encode)),

@@ -7,6 +7,7 @@ use http::{
 
 use super::{Front, hop_by_hop};
 use crate::{
+    access::MethodOverrides,
     request::{Client, HeaderKind},
     session::cookie::upstream::{Stripped, strip},
 };
@@ -17,15 +18,6 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Whether a rule of the app names methods: then nobody may smuggle in another one (threat 64).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MethodOverrides {
-    /// The app's own matter.
-    Pass,
-    /// Removed.
-    Removed,
-}
 
 /// Removes whatever a visitor must not say: who they are, where they come from,
 /// what concerns this connection only, and our cookies. One look at each name.

@@ -1,6 +1,6 @@
 //! The answer to a request that needs a session and has none (contract section 5).
 
-use http::{Response, request};
+use http::{Response, StatusCode, request};
 
 use super::{
     App, Apps, Body, Visit,
@@ -26,11 +26,11 @@ pub(super) async fn answer(
     }
     let target = ReturnTarget::parse(target.path_and_query().as_str(), &app.login.origins);
     if app.login.parties.len() > 1 {
-        return Ok(answer::redirect(&answer::sign_in_url(app, &target), Vec::new()));
+        return Ok(answer::sign_in_redirect(app, &target));
     }
     apps.sign_ins.check(client.address())?;
     let begin =
         Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, headers: &head.headers };
     let redirect = app.login.start(begin).await?;
-    Ok(answer::redirect(&redirect.location, redirect.cookies))
+    Ok(answer::redirect(StatusCode::FOUND, redirect))
 }

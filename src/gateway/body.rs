@@ -34,7 +34,7 @@ enum Content {
 #[derive(Debug)]
 struct Stream {
     body: ResponseBody,
-    ended: Ended,
+    ended: Option<Ended>,
     /// Made when the stream first makes us wait: a short answer never does.
     at_end: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
@@ -61,8 +61,8 @@ impl Body {
         Self { content: Content::Own(content.into()), finish: None }
     }
 
-    /// The upstream's, until the session ends.
-    pub fn upstream(body: ResponseBody, ended: Ended) -> Self {
+    /// The upstream's, until the session ends; `None` where there is none to end.
+    pub fn upstream(body: ResponseBody, ended: Option<Ended>) -> Self {
         Self { content: Content::Upstream(Stream { body, ended, at_end: None }), finish: None }
     }
 
@@ -117,7 +117,8 @@ impl Stream {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Broken::Upstream))),
             Poll::Pending => {
-                let at_end = self.at_end.get_or_insert_with(|| Box::pin(self.ended.ended()));
+                let Some(ended) = &self.ended else { return Poll::Pending };
+                let at_end = self.at_end.get_or_insert_with(|| Box::pin(ended.ended()));
                 at_end.as_mut().poll(cx).map(|()| Some(Err(Broken::SessionEnded)))
             }
         }

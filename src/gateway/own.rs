@@ -12,7 +12,7 @@ use super::{App, Body, Visit, Worker, answer, find_session, refusal::Refusal};
 use crate::{
     identity::ProviderId,
     login::{Begin, Finished, Initiative, Live, ReturnTarget},
-    pages::{ConfirmReplace, SignInChoice, SignInPage, SignOutPage, SignedOutPage},
+    pages::{Action, ConfirmReplacePage, Framing, ProviderChoice, SignInPage, SignOutPage, SignedOutPage, text},
     relying_party::Prompt,
     request::{Audience, Client, Target},
     
@@ -76,7 +76,7 @@ pub(super) async fn answer(
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     if let Some(asset) = endpoint.strip_prefix("/static/") {
-        return answer::asset(&head.method, asset);
+        return answer::asset(&worker.apps.pages, &head.method, asset);
     }
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
     let live = match endpoint {
@@ -92,8 +92,8 @@ pub(super) async fn answer(
         "/start" if get => request.start().await,
         "/start" if post => request.start_asked(body).await,
         "/callback" if get => request.callback().await,
-        "/sign_in" if get => request.sign_in(),
-        "/sign_out" if get => request.sign_out_page(),
+        "/sign_in" if get => Ok(request.sign_in()),
+        "/sign_out" if get => Ok(request.sign_out_page()),
         "/sign_out" if post => request.sign_out(body).await,
         "/signed_out" if get => Ok(request.signed_out()),
         "/userinfo" if get => request.userinfo(),
@@ -111,18 +111,18 @@ impl OwnRequest<'_> {
         }
         let (provider, target) = (self.parameter("provider"), self.return_target());
         if let Some((_, session)) = &self.live {
-            let page = ConfirmReplace {
+            let mut sign_in = Action::post(text::USE_ANOTHER_ACCOUNT, &self.app.login.endpoint("/start"))
+                .with_field("rd", target.as_str());
+            if let Some(provider) = &provider {
+                sign_in = sign_in.with_field("provider", provider);
+            }
+            let html = self.worker.apps.pages.confirm_replace(&ConfirmReplacePage {
                 app_name: &self.app.config.name,
                 account: session.visitor().account_label(),
-                action: &self.path("/start"),
-                rd: target.as_str(),
-                provider: provider.as_deref(),
-                go_back: target.as_str(),
-            };
-            return Ok(answer::page(StatusCode::OK, self.worker.apps.pages.confirm_replace(&page), None));
-        }
-        if provider.is_none() && self.app.login.parties.len() > 1 {
-            return Ok(answer::redirect(&answer::sign_in_url(self.app, &target), Vec::new()));
+                sign_in: &sign_in,
+                return_to: target.as_str(),
+            });
+            return Ok(answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.provider_origins()));
         }
         self.begin(provider, target, None).await
     }
@@ -131,12 +131,8 @@ impl OwnRequest<'_> {
     async fn start_asked(&self, body: Incoming) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
-        let field = |name| form.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-        let target = ReturnTarget::parse(field("rd").as_deref().unwrap_or("/"), &self.app.login.origins);
-        let provider = field("provider").filter(|provider| !provider.is_empty());
-        if provider.is_none() && self.app.login.parties.len() > 1 {
-            return Ok(answer::redirect(&answer::sign_in_url(self.app, &target), Vec::new()));
-        }
+        let target = ReturnTarget::parse(field(&form, "rd").unwrap_or("/"), &self.app.login.origins);
+        let provider = field(&form, "provider").filter(|provider| !provider.is_empty()).map(str::to_owned);
         self.begin(provider, target, Some(Prompt::SelectAccount)).await
     }
 
@@ -146,73 +142,67 @@ impl OwnRequest<'_> {
         target: ReturnTarget,
         prompt: Option<Prompt>,
     ) -> Result<Response<Body>, Refusal> {
+        if provider.is_none() && self.app.login.parties.len() > 1 {
+            return Ok(answer::sign_in_redirect(self.app, &target));
+        }
         self.worker.apps.sign_ins.check(self.client.address())?;
         let provider = provider.map(ProviderId::new);
-        let begin =
-            Begin { provider: provider.as_ref(), target, prompt, initiative: Initiative::Visitor, headers: &self.head.headers };
-        let redirect = self.app.login.start(begin).await?;
-        Ok(answer::redirect(&redirect.location, redirect.cookies))
+        let begin = Begin {
+            provider: provider.as_ref(),
+            target,
+            prompt,
+            initiative: Initiative::Visitor,
+            headers: &self.head.headers,
+        };
+        Ok(answer::redirect(self.after_form(), self.app.login.start(begin).await?))
     }
 
     async fn callback(&self) -> Result<Response<Body>, Refusal> {
         match self.app.login.finish(self.query, &self.head.headers, self.live.as_ref()).await? {
-            Finished::Redirect(redirect) => Ok(answer::redirect(&redirect.location, redirect.cookies)),
+            Finished::Redirect(redirect) => Ok(answer::redirect(StatusCode::FOUND, redirect)),
             Finished::SignedOut => Ok(self.signed_out()),
         }
     }
 
-    fn sign_in(&self) -> Result<Response<Body>, Refusal> {
-        let target = self.return_target();
-        let choices: Vec<_> = self
-            .app
-            .login
-            .parties
-            .iter()
-            .map(|party| {
-                let provider = party.relying_party.provider();
-                SignInChoice {
-                    label: provider.display_name.clone(),
-                    href: format!(
-                        "{}?{}",
-                        self.path("/start"),
-                        answer::query(&[("provider", provider.id.as_str()), ("rd", target.as_str())])
-                    ),
-                }
-            })
+    fn sign_in(&self) -> Response<Body> {
+        let providers = self.app.login.parties.iter().map(|party| party.relying_party.provider());
+        let providers: Vec<_> = providers
+            .map(|provider| ProviderChoice { id: provider.id.as_str(), name: &provider.display_name })
             .collect();
-        let account = self.live.as_ref().map(|(_, session)| session.visitor().account_label());
-        let page = SignInPage { app_name: &self.app.config.name, choices: &choices, account };
-        Ok(answer::page(StatusCode::OK, self.worker.apps.pages.sign_in(&page), None))
+        let target = self.return_target();
+        let page =
+            SignInPage { app_name: &self.app.config.name, providers: &providers, return_to: target.as_str() };
+        answer::page(StatusCode::OK, self.worker.apps.pages.sign_in(&page), Framing::Denied, &[])
     }
 
-    fn sign_out_page(&self) -> Result<Response<Body>, Refusal> {
+    fn sign_out_page(&self) -> Response<Body> {
         let target = self.parameter("rd");
         let page = SignOutPage {
             app_name: &self.app.config.name,
             account: self.live.as_ref().map(|(_, session)| session.visitor().account_label()),
-            action: &self.path("/sign_out"),
-            rd: target.as_deref(),
+            return_to: target.as_deref(),
         };
-        // The form leads on to the provider, and browsers hold redirects to `form-action` too.
-        let onward = self.live.as_ref().and_then(|(_, session)| self.app.login.end_session_origin(session));
-        Ok(answer::page(StatusCode::OK, self.worker.apps.pages.sign_out(&page), onward.as_deref()))
+        let html = self.worker.apps.pages.sign_out(&page);
+        answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.provider_origins())
     }
 
     async fn sign_out(&self, body: Incoming) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
-        let asked = form.iter().find(|(name, _)| name == "rd").map(|(_, value)| value.clone()).or_else(|| self.parameter("rd"));
+        let asked = field(&form, "rd").map(str::to_owned).or_else(|| self.parameter("rd"));
         let target = asked.map(|asked| ReturnTarget::parse(&asked, &self.app.login.origins));
         let redirect = self.app.login.leave(self.live.as_ref(), target.as_ref()).await?;
-        let mut response = answer::redirect(&redirect.location, redirect.cookies);
-        // The browser's next request is a GET, whatever this one was (RFC 9110 §15.4.4).
-        *response.status_mut() = StatusCode::SEE_OTHER;
-        Ok(response)
+        Ok(answer::redirect(self.after_form(), redirect))
+    }
+
+    /// After a form the browser goes on with a GET (RFC 9110 §15.4.4).
+    fn after_form(&self) -> StatusCode {
+        if self.head.method == Method::POST { StatusCode::SEE_OTHER } else { StatusCode::FOUND }
     }
 
     fn signed_out(&self) -> Response<Body> {
-        let page = SignedOutPage { app_name: &self.app.config.name, sign_in: &format!("{}/", self.app.login.origins.own) };
-        answer::page(StatusCode::OK, self.worker.apps.pages.signed_out(&page), None)
+        let page = SignedOutPage { app_name: &self.app.config.name };
+        answer::page(StatusCode::OK, self.worker.apps.pages.signed_out(&page), Framing::Denied, &[])
     }
 
     fn userinfo(&self) -> Result<Response<Body>, Refusal> {
@@ -228,7 +218,7 @@ impl OwnRequest<'_> {
             "preferred_username": visitor.preferred_username,
             "groups": visitor.groups,
         });
-        Ok(answer::json(StatusCode::OK, "application/json", document.to_string()))
+        Ok(answer::json(&document))
     }
 
     /// A page of another site must not press our buttons (threats 6, 9).
@@ -252,10 +242,10 @@ impl OwnRequest<'_> {
         let query = self.query?.as_bytes();
         url::form_urlencoded::parse(query).find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
     }
+}
 
-    fn path(&self, endpoint: &str) -> String {
-        format!("{}{endpoint}", self.worker.apps.prefix)
-    }
+fn field<'f>(form: &'f [(String, String)], name: &str) -> Option<&'f str> {
+    form.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
 }
 
 /// The fields of a form that one of our pages sent.

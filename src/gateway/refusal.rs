@@ -6,17 +6,22 @@
 
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
+    uri::PathAndQuery,
 };
 use thiserror::Error;
 
 use super::{App, Apps, Body, Visit, answer};
 use crate::{
     access::Denial,
-    forward, login,
-    pages::{self, Action, RefusalPage},
-    relying_party,
-    request::{Audience, FramingError, TargetError},
+    forward,
+    login::{self, ReturnTarget},
+    pages::{
+        Action, Framing, Problem, RefusalPage, UnauthorizedPage,
+        text::{self, RefusalText},
+    },
+    relying_party::{self, ErrorCode},
+    request::{FramingError, TargetError},
     session, upstream,
 };
 
@@ -73,15 +78,14 @@ impl From<login::Error> for Refusal {
     }
 }
 
-/// What a person is told, and what they can do.
+/// How a refusal looks from outside.
 struct Telling {
     status: StatusCode,
-    heading: &'static str,
-    explanation: &'static str,
+    text: RefusalText,
     way_on: WayOn,
 }
 
-/// Buttons and links of a refusal's page.
+/// What a person can do about it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WayOn {
     /// Nothing that a button could do.
@@ -96,8 +100,8 @@ enum WayOn {
     Again,
 }
 
-const fn telling(status: StatusCode, heading: &'static str, explanation: &'static str, way_on: WayOn) -> Telling {
-    Telling { status, heading, explanation, way_on }
+const fn telling(status: StatusCode, text: RefusalText, way_on: WayOn) -> Telling {
+    Telling { status, text, way_on }
 }
 
 impl Refusal {
@@ -124,200 +128,55 @@ impl Refusal {
 
     /// What the visitor is told. No wildcard: each error says it for itself.
     fn telling(&self) -> Telling {
+        use StatusCode as S;
         match self {
-            Self::Framing(error) => telling(
-                error.status(),
-                "This request cannot be understood",
-                "It is put together in a way that two servers could read differently, so it was not passed on.",
-                WayOn::Home,
-            ),
-            Self::Target(_) => telling(
-                StatusCode::BAD_REQUEST,
-                "This address cannot be understood",
-                "It could be read in more than one way, so it was not passed on. Check the link that led here.",
-                WayOn::Home,
-            ),
-            Self::UnknownHost => telling(
-                StatusCode::MISDIRECTED_REQUEST,
-                "Nothing lives at this address",
-                "No application is set up here under the name that your browser asked for.",
-                WayOn::Nothing,
-            ),
-            Self::Anonymous => telling(
-                StatusCode::UNAUTHORIZED,
-                "Sign in to go on",
-                "This part of the application is for people who are signed in, and you are not, or no longer.",
-                WayOn::SignIn,
-            ),
-            Self::Denied(denial) => Self::tell_denied(*denial),
-            Self::NoSuchEndpoint => telling(
-                StatusCode::NOT_FOUND,
-                "There is nothing here",
-                "This address belongs to the sign-in service, which has no such page.",
-                WayOn::Home,
-            ),
-            Self::MethodNotAllowed(_) => telling(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "This does not work that way",
-                "The page exists, but not for this kind of request.",
-                WayOn::Home,
-            ),
-            Self::ForeignForm => telling(
-                StatusCode::FORBIDDEN,
-                "This came from another site",
-                "A page of another site tried to do this in your name. If it was you, open the application and do it there.",
-                WayOn::Home,
-            ),
-            Self::Form => telling(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "This form cannot be read",
-                "What arrived is not what our page would have sent. Go back and try once more.",
-                WayOn::Home,
-            ),
-            Self::TooManySignIns => telling(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many sign-ins at once",
-                "More sign-ins were begun from your network than one usually needs. Wait a minute and try again.",
-                WayOn::Again,
-            ),
-            Self::Session(_) => telling(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Sign-ins cannot be checked at the moment",
-                "The place where they are kept does not answer. You are still signed in; try again in a moment.",
-                WayOn::Again,
-            ),
-            Self::Login(error) => Self::tell_login(error),
-            Self::Forward(forward::Error::ForeignOrigin) => telling(
-                StatusCode::FORBIDDEN,
-                "This came from another site",
-                "A page of another site tried to open a connection in your name.",
-                WayOn::Home,
-            ),
-            Self::Forward(forward::Error::SessionEnded) => telling(
-                StatusCode::UNAUTHORIZED,
-                "You have been signed out",
-                "Your session ended while this page was loading. Sign in to go on.",
-                WayOn::SignIn,
-            ),
+            Self::Framing(FramingError::Method(_)) => telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home),
+            Self::Framing(error) => telling(error.status(), text::BAD_REQUEST, WayOn::Home),
+            Self::Target(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
+            Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
+            Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
+                telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
+            }
+            Self::Denied(denial) => telling(S::FORBIDDEN, tell_denied(*denial), WayOn::AnotherAccount),
+            Self::NoSuchEndpoint => telling(S::NOT_FOUND, text::NOT_FOUND, WayOn::Home),
+            Self::MethodNotAllowed(_) => telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home),
+            Self::ForeignForm | Self::Forward(forward::Error::ForeignOrigin) => {
+                telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
+            }
+            Self::Form => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
+            Self::TooManySignIns => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
+            Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
+            Self::Login(error) => tell_login(error),
             Self::Forward(forward::Error::Upstream(error)) => match error {
-                upstream::Error::Connect(_) | upstream::Error::Broken(_) => telling(
-                    StatusCode::BAD_GATEWAY,
-                    "The application does not answer",
-                    "You are signed in, but the application behind this page cannot be reached. Try again in a moment.",
-                    WayOn::Again,
-                ),
-                upstream::Error::ConnectTimeout | upstream::Error::FirstByteTimeout => telling(
-                    StatusCode::GATEWAY_TIMEOUT,
-                    "The application takes too long",
-                    "You are signed in, but the application behind this page did not answer in time. Try again in a moment.",
-                    WayOn::Again,
-                ),
+                upstream::Error::Connect(_) | upstream::Error::Broken(_) => {
+                    telling(S::BAD_GATEWAY, text::UPSTREAM_UNREACHABLE, WayOn::Again)
+                }
+                upstream::Error::ConnectTimeout | upstream::Error::FirstByteTimeout => {
+                    telling(S::GATEWAY_TIMEOUT, text::UPSTREAM_TIMED_OUT, WayOn::Again)
+                }
             },
-        }
-    }
-
-    fn tell_denied(denial: Denial) -> Telling {
-        let explanation = match denial {
-            Denial::NotListed => {
-                "This account is not on the list of those who may enter. If you have another account, use that one; else ask whoever runs the application."
-            }
-            Denial::EmailNotVerified => {
-                "This account's e-mail address has not been verified, so it cannot be matched with the list of those who may enter. Verify it with your provider and sign in again."
-            }
-            Denial::DeniedByRule => {
-                "A rule of this application keeps this account out. If you have another account, use that one; else ask whoever runs the application."
-            }
-            Denial::OtherProvider => {
-                "This account comes from a sign-in service that this application does not accept. Sign in with another one."
-            }
-        };
-        telling(StatusCode::FORBIDDEN, "You cannot enter with this account", explanation, WayOn::AnotherAccount)
-    }
-
-    fn tell_login(error: &login::Error) -> Telling {
-        match error {
-            login::Error::UnknownProvider => telling(
-                StatusCode::BAD_REQUEST,
-                "No such sign-in service",
-                "The link asks for a sign-in service that this application does not have.",
-                WayOn::SignIn,
-            ),
-            login::Error::StateMissing => telling(
-                StatusCode::BAD_REQUEST,
-                "This sign-in was not begun here",
-                "The answer of the sign-in service fits no sign-in of this browser: it may have been begun in another browser, or cookies are blocked. Begin anew.",
-                WayOn::SignIn,
-            ),
-            login::Error::StateReplayed => telling(
-                StatusCode::BAD_REQUEST,
-                "This sign-in is over",
-                "Its answer has been used before. Begin anew.",
-                WayOn::SignIn,
-            ),
-            login::Error::ExpiredAgain => telling(
-                StatusCode::BAD_REQUEST,
-                "This sign-in took too long",
-                "It was begun anew once and took too long again. Begin when you have your credentials at hand.",
-                WayOn::SignIn,
-            ),
-            login::Error::Loop(_) => telling(
-                StatusCode::BAD_REQUEST,
-                "Your browser does not keep the session",
-                "Signing in worked several times, but your browser came back each time without our cookie. Allow cookies for this site, and check that its clock is right.",
-                WayOn::SignIn,
-            ),
-            login::Error::Callback(_) => telling(
-                StatusCode::BAD_REQUEST,
-                "This answer cannot be read",
-                "What came back from the sign-in service is not an answer that it should give. Begin anew.",
-                WayOn::SignIn,
-            ),
-            login::Error::Refused(_) => telling(
-                StatusCode::FORBIDDEN,
-                "The sign-in service said no",
-                "It did not let this sign-in happen, or it was cancelled there. You can try again, also with another account.",
-                WayOn::SignIn,
-            ),
-            login::Error::Provider(error) if error.is_timeout() => telling(
-                StatusCode::GATEWAY_TIMEOUT,
-                "The sign-in service takes too long",
-                "It did not answer in time. Whoever is signed in already can go on; try again in a moment.",
-                WayOn::SignIn,
-            ),
-            login::Error::Provider(_) => telling(
-                StatusCode::BAD_GATEWAY,
-                "The sign-in service does not do its part",
-                "It cannot be reached, or its answer did not stand up to our checks. Try again in a moment; if it stays so, tell whoever runs the application.",
-                WayOn::SignIn,
-            ),
-            login::Error::Session(_) | login::Error::Stopping => telling(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Not at the moment",
-                "The service is being restarted. Try again in a moment.",
-                WayOn::Again,
-            ),
         }
     }
 
     /// The answer; logs and counts it.
     pub(super) fn answer(&self, apps: &Apps, visit: &Visit) -> Response<Body> {
         let telling = self.telling();
-        let (app, id) = (visit.trace.app.as_deref(), visit.trace.id.as_str());
         self.log(telling.status, visit);
+        let app = visit.trace.app.as_deref();
         if let Some(app) = app {
             app.meter.refused(self.reason());
         }
-        let html = matches!(visit.audience, Audience::Navigation | Audience::FrameOrUnsafeNavigation);
-        let mut response = if html {
-            let page = self.page(apps, app, visit, &telling);
-            answer::page(telling.status, page, None)
+        let mut response = if visit.audience.wants_html() {
+            self.page(apps, app, visit, &telling)
         } else {
-            let sign_in = app.filter(|_| telling.status == StatusCode::UNAUTHORIZED).map(|app| {
-                let login::Origins { own, prefix, .. } = &app.login.origins;
-                format!("{own}{prefix}/start")
-            });
-            let problem = pages::problem(telling.status, telling.heading, telling.explanation, id, sign_in.as_deref());
-            answer::json(telling.status, "application/problem+json", problem)
+            let sign_in = app.filter(|_| telling.status == StatusCode::UNAUTHORIZED).map(|app| app.login.endpoint("/start"));
+            let problem = Problem {
+                status: telling.status,
+                detail: if sign_in.is_some() { text::UNAUTHENTICATED.explanation } else { telling.text.explanation },
+                request_id: visit.trace.id.as_str(),
+                sign_in: sign_in.as_deref(),
+            };
+            answer::problem(&problem)
         };
         for (name, value) in self.headers(app) {
             response.headers_mut().insert(name, value);
@@ -325,20 +184,27 @@ impl Refusal {
         response
     }
 
-    fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit, telling: &Telling) -> String {
+    fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit, telling: &Telling) -> Response<Body> {
+        let app_name = app.map_or(NAMELESS, |app| &app.config.name);
+        let request_id = visit.trace.id.as_str();
+        let anonymous = matches!(self, Self::Anonymous | Self::Forward(forward::Error::SessionEnded));
+        if anonymous {
+            let page = UnauthorizedPage { app_name, return_to: &visit.page_around, request_id };
+            return answer::page(telling.status, apps.pages.unauthorized(&page), Framing::SameOrigin, &[]);
+        }
         let account = match self {
             Self::Denied(_) => visit.trace.session.as_ref().map(|session| session.visitor().account_label()),
             _ => None,
         };
-        let actions = app.map(|app| ways_on(app, visit, telling.way_on)).unwrap_or_default();
-        apps.pages.refusal(&RefusalPage {
-            app_name: app.map_or("Vestibule", |app| &app.config.name),
-            heading: telling.heading,
-            explanation: telling.explanation,
+        let html = apps.pages.refusal(&RefusalPage {
+            app_name,
+            heading: telling.text.heading,
+            explanation: telling.text.explanation,
             account,
-            actions: &actions,
-            request_id: visit.trace.id.as_str(),
-        })
+            actions: &app.map(|app| actions(app, visit, telling.way_on)).unwrap_or_default(),
+            request_id,
+        });
+        answer::page(telling.status, html, Framing::Denied, &[])
     }
 
     fn headers(&self, app: Option<&App>) -> Vec<(HeaderName, HeaderValue)> {
@@ -348,13 +214,14 @@ impl Refusal {
                 let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{realm}\""));
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
+            // Where a message ends is in doubt, and so is where the next one would begin.
+            Self::Framing(_) => vec![(CONNECTION, HeaderValue::from_static("close"))],
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
             Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {
                 vec![(RETRY_AFTER, HeaderValue::from_static("5"))]
             }
-            Self::Framing(_)
-            | Self::Target(_)
+            Self::Target(_)
             | Self::UnknownHost
             | Self::Denied(_)
             | Self::NoSuchEndpoint
@@ -378,5 +245,61 @@ impl Refusal {
         } else {
             tracing::info!(request_id, reason, app, %client, subject, status = status.as_u16(), error = %self, "refused");
         }
+    }
+}
+
+/// What a page is headed by where no app was found.
+const NAMELESS: &str = "Vestibule";
+
+fn tell_denied(denial: Denial) -> RefusalText {
+    match denial {
+        Denial::Denied => text::BLOCKED,
+        Denial::NotListed => text::NOT_ADMITTED,
+        Denial::EmailNotVerified => text::EMAIL_NOT_VERIFIED,
+        Denial::ProviderNotOfThisApp => text::OTHER_PROVIDER,
+    }
+}
+
+fn tell_login(error: &login::Error) -> Telling {
+    use StatusCode as S;
+    match error {
+        login::Error::UnknownProvider => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::SignIn),
+        login::Error::StateMissing | login::Error::StateReplayed | login::Error::Callback(_) => {
+            telling(S::BAD_REQUEST, text::SIGN_IN_LOST, WayOn::SignIn)
+        }
+        login::Error::ExpiredAgain => telling(S::BAD_REQUEST, text::SIGN_IN_EXPIRED, WayOn::SignIn),
+        login::Error::Loop(_) => telling(S::BAD_REQUEST, text::SIGN_IN_LOOP, WayOn::SignIn),
+        login::Error::Refused(ErrorCode::AccessDenied) => telling(S::FORBIDDEN, text::SIGN_IN_DECLINED, WayOn::AnotherAccount),
+        login::Error::Refused(_) => telling(S::BAD_REQUEST, text::SIGN_IN_REFUSED, WayOn::SignIn),
+        login::Error::Provider(relying_party::Error::TooSlow { .. }) => {
+            telling(S::GATEWAY_TIMEOUT, text::PROVIDER_TIMED_OUT, WayOn::SignIn)
+        }
+        login::Error::Provider(relying_party::Error::Unreachable { .. }) => {
+            telling(S::BAD_GATEWAY, text::PROVIDER_UNREACHABLE, WayOn::SignIn)
+        }
+        login::Error::Provider(
+            relying_party::Error::Refused { .. }
+            | relying_party::Error::Reply { .. }
+            | relying_party::Error::Rejected(_),
+        ) => telling(S::BAD_GATEWAY, text::SIGN_IN_UNPROVEN, WayOn::SignIn),
+        login::Error::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
+        login::Error::Stopping => telling(S::SERVICE_UNAVAILABLE, text::SHUTTING_DOWN, WayOn::Again),
+    }
+}
+
+/// The buttons and links of a refusal's page.
+fn actions(app: &App, visit: &Visit, way_on: WayOn) -> Vec<Action> {
+    let here = visit.trace.path.as_ref().map_or("/", PathAndQuery::as_str);
+    // What belongs to our own endpoints is no place to come back to.
+    let target = ReturnTarget::parse(here, &app.login.origins);
+    match way_on {
+        WayOn::Nothing => Vec::new(),
+        WayOn::Home => vec![Action::link(text::GO_TO_START, "/")],
+        WayOn::Again => vec![Action::link(text::TRY_AGAIN, target.as_str())],
+        WayOn::SignIn => vec![Action::link(text::SIGN_IN, &answer::start_url(app, &target))],
+        WayOn::AnotherAccount => vec![
+            Action::post(text::USE_ANOTHER_ACCOUNT, &app.login.endpoint("/start")).with_field("rd", target.as_str()),
+            Action::link(text::SIGN_OUT, &app.login.endpoint("/sign_out")),
+        ],
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::{
     Connection,
@@ -121,6 +121,7 @@ pub(super) struct Trace {
     pub(super) id: RequestId,
     pub(super) started: Instant,
     pub(super) method: Method,
+    pub(super) protocol: Version,
     pub(super) path: Option<http::uri::PathAndQuery>,
     pub(super) client: IpAddr,
     pub(super) app: Option<Arc<App>>,
@@ -154,14 +155,15 @@ impl Drop for Finish {
         let (trace, worker) = (&self.trace, &self.worker);
         let Some(log) = &worker.access_log else { return };
         log.record(&AccessLine {
-            time: worker.clock.now(),
+            unix_millis: worker.clock.unix_millis(),
             request_id: trace.id.as_str(),
-            app: trace.app.as_ref().map_or("-", |app| app.login.app.as_str()),
+            app: trace.app.as_ref().map_or("", |app| app.config.id.as_str()),
             client: trace.client,
             method: trace.method.as_str(),
             path: trace.path.as_ref().map_or("-", http::uri::PathAndQuery::path),
             status: self.status.as_u16(),
-            bytes: self.bytes,
+            bytes: (self.status != StatusCode::SWITCHING_PROTOCOLS).then_some(self.bytes),
+            protocol: trace.protocol,
             duration: instant().duration_since(trace.started),
             user: trace.session.as_ref().map(|session| session.visitor().subject.as_str()),
         });

@@ -80,13 +80,17 @@ impl Login {
         let (redirect_uri, code_verifier, nonce) =
             (self.endpoint("/callback"), attempt.code_verifier(), attempt.nonce());
         self.in_background(async move {
-            let metadata = relying_party.metadata_or_fetch().await?;
-            relying_party.check_issuer_parameter(&metadata, iss.as_deref())?;
-            let code = match outcome {
-                Outcome::Code(code) => code,
-                Outcome::Refused { error, .. } => return Err(Error::Refused(error)),
-            };
-            Ok(relying_party.redeem(Redemption { code, redirect_uri, code_verifier, nonce }).await?)
+            match outcome {
+                Outcome::Code(code) => {
+                    Ok(relying_party.redeem(Redemption { code, redirect_uri, code_verifier, nonce, iss }).await?)
+                }
+                Outcome::Refused { error, description } => {
+                    let metadata = relying_party.metadata_or_fetch().await?;
+                    relying_party.check_issuer_parameter(&metadata, iss.as_deref())?;
+                    tracing::info!(provider = %relying_party.provider().id, %error, description, "the provider refused a sign-in");
+                    Err(Error::Refused(error))
+                }
+            }
         })
         .await?
     }

@@ -1,10 +1,10 @@
 //! Signing out: here always, at the provider where it offers that (RP-Initiated Logout 1.0 §2).
 
 use data_encoding::BASE64URL_NOPAD;
-use url::Url;
+use url::Origin;
 
 use super::{Error, Live, Login, Redirect, ReturnTarget};
-use crate::session::{EndReason, Session};
+use crate::session::EndReason;
 
 impl Login {
     /// Ends the session and says where to go: to the provider's end-session
@@ -29,11 +29,10 @@ impl Login {
         Ok(Redirect { location, cookies })
     }
 
-    /// The origin that signing out of this session leads to, where the provider takes part.
-    pub fn end_session_origin(&self, session: &Session) -> Option<String> {
-        let party = self.party(Some(&session.visitor().provider)).ok()?;
-        let metadata = party.relying_party.metadata()?;
-        let url = party.relying_party.end_session_url(&metadata, None, &self.endpoint("/signed_out"), "")?;
-        Some(Url::parse(&url).ok()?.origin().ascii_serialization())
+    /// The origins that our forms lead on to: browsers hold the redirects that answer a
+    /// form to the page's `form-action` too.
+    pub fn provider_origins(&self) -> Vec<Origin> {
+        let metadata = self.parties.iter().filter_map(|party| party.relying_party.metadata());
+        metadata.flat_map(|metadata| metadata.visited_origins()).collect()
     }
 }

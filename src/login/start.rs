@@ -108,7 +108,7 @@ impl Login {
 
     /// How many sign-ins in a row ended well without the browser showing a session afterwards.
     pub(super) fn rounds(&self, headers: &HeaderMap) -> u32 {
-        let marker = self.cookies.value(headers, &self.cookies.loop_marker()).and_then(cookie::decode);
+        let marker = self.cookies.loop_marker().find(headers).and_then(cookie::decode);
         marker.and_then(|marker| marker.try_into().ok()).map_or(0, u32::from_be_bytes)
     }
 

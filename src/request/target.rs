@@ -112,7 +112,8 @@ impl Target {
         if shape.has_one_reading() {
             return Ok(Self { normal, readers: Readers::ALL, further: Vec::new() });
         }
-        let (readers, further) = reading::all(normal.path())?;
+        let (readers, further) =
+            if shape.differs_by_case_only() { reading::by_case(normal.path()) } else { reading::all(normal.path())? };
         Ok(Self { normal, readers, further })
     }
 
@@ -137,7 +138,7 @@ impl Target {
         std::iter::once(sent).chain(self.further.iter().map(reading::Further::as_reading))
     }
 
-    /// Whether [`Target::readings`] has further ones beside the path as sent.
+    /// Whether everybody reads the path as it was sent: there is one reading only.
     pub fn is_plain(&self) -> bool {
         self.further.is_empty()
     }

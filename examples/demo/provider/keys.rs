@@ -30,6 +30,17 @@ enum KeyPair {
     Shared(Box<hmac::Key>),
 }
 
+impl KeyPair {
+    fn public(&self) -> &[u8] {
+        match self {
+            Self::Rsa(pair, _) => pair.public_key().as_ref(),
+            Self::Ec(pair) => pair.public_key().as_ref(),
+            Self::Ed25519(pair) => pair.public_key().as_ref(),
+            Self::Shared(_) => &[],
+        }
+    }
+}
+
 impl SigningKey {
     /// A fresh key pair; `None` for the algorithms that have none because client and provider share the key.
     pub(crate) fn generate(algorithm: SigningAlgorithm) -> Option<Self> {
@@ -46,13 +57,7 @@ impl SigningKey {
             SigningAlgorithm::EdDSA => KeyPair::Ed25519(Ed25519KeyPair::generate().expect(GENERATES)),
             SigningAlgorithm::HS256 | SigningAlgorithm::HS384 | SigningAlgorithm::HS512 => return None,
         };
-        let public = match &pair {
-            KeyPair::Rsa(pair, _) => pair.public_key().as_ref(),
-            KeyPair::Ec(pair) => pair.public_key().as_ref(),
-            KeyPair::Ed25519(pair) => pair.public_key().as_ref(),
-            KeyPair::Shared(_) => &[],
-        };
-        let kid = BASE64URL_NOPAD.encode(&digest::digest(&digest::SHA256, public).as_ref()[..12]);
+        let kid = BASE64URL_NOPAD.encode(&digest::digest(&digest::SHA256, pair.public()).as_ref()[..12]);
         Some(Self { algorithm, kid, pair })
     }
 
@@ -80,12 +85,7 @@ impl SigningKey {
 
     /// The public key as its encoding has it: `RSAPublicKey` in DER, or the bare point. Empty for a shared key.
     pub(crate) fn public_bytes(&self) -> &[u8] {
-        match &self.pair {
-            KeyPair::Rsa(pair, _) => pair.public_key().as_ref(),
-            KeyPair::Ec(pair) => pair.public_key().as_ref(),
-            KeyPair::Ed25519(pair) => pair.public_key().as_ref(),
-            KeyPair::Shared(_) => &[],
-        }
+        self.pair.public()
     }
 
     /// The signature over a JWS signing input (RFC 7515 §5.1).

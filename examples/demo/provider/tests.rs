@@ -10,7 +10,10 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use url::Url;
-use vestibule::clock::{ManualClock, Timestamp};
+use vestibule::{
+    clock::{ManualClock, Timestamp},
+    config::provider::SigningAlgorithm,
+};
 
 use super::*;
 
@@ -66,7 +69,7 @@ impl Stage {
     async fn signing_with(algorithm: SigningAlgorithm) -> Self {
         let (clock, hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
         let signing_key = Arc::new(SigningKey::generate(algorithm).expect("a key pair"));
-        let options = Options { clock, random: Random::seeded(1), signing_key };
+        let options = Options { clock, ..Options::signing_with(signing_key) };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let provider = Provider::start(listener, options).expect("an address");
         provider.register(Client::vestibule("wiki", "s3cret+/:%", &Url::parse("http://app.test").expect("a URL")));

@@ -60,6 +60,11 @@ impl Shape {
     pub(super) fn has_one_reading(self) -> bool {
         self.seen & (PERCENT | SEMICOLON | UPPER) == 0
     }
+
+    /// Whether servers that read it differently can only differ by case: most paths with capitals.
+    pub(super) fn differs_by_case_only(self) -> bool {
+        self.seen & (PERCENT | SEMICOLON) == 0
+    }
 }
 
 /// The normal form of a path that starts with a slash, or why it has none.

@@ -62,7 +62,7 @@ pub struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// The segments after the first slash; a trailing slash is an empty last segment.
-    pub fn segments(self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn segments(self) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.path.split(|&b| b == b'/').skip(1)
     }
 
@@ -92,14 +92,21 @@ type Step = fn(&[u8]) -> Result<Option<Vec<u8>>, TargetError>;
 
 const STEPS: [Step; 5] = [decode, turn_backslashes, cut_parameters, end_early, normal::resolve];
 
+/// The two readings of a path in which nothing but case can be read differently.
+pub(super) fn by_case(path: &str) -> (Readers, Vec<Further>) {
+    let folded = Further { path: path.to_ascii_lowercase().into_bytes(), readers: Readers::FOLDED };
+    (Readers::AS_SENT.and(Readers::RESPELLED), vec![folded])
+}
+
 /// Who reads a path in normal form as it stands, and all other readings of it.
 pub(super) fn all(path: &str) -> Result<(Readers, Vec<Further>), TargetError> {
     let mut texts = vec![path.as_bytes().to_vec()];
     let mut next = 0;
     while next < texts.len() {
         for step in STEPS {
-            let Some(text) = step(&texts[next])? else { continue };
-            if !texts.contains(&text) {
+            if let Some(text) = step(&texts[next])?
+                && !texts.contains(&text)
+            {
                 texts.push(text);
             }
         }

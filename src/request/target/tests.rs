@@ -160,6 +160,10 @@ fn a_path_is_read_in_every_way_an_upstream_may() {
 #[test]
 fn readings_know_their_readers() {
     assert_eq!(
+        readings("/Public/a"),
+        [("/Public/a".to_owned(), Readers::AS_SENT.and(Readers::RESPELLED)), ("/public/a".to_owned(), Readers::FOLDED),]
+    );
+    assert_eq!(
         readings("/Public/%2fa"),
         [
             ("/Public/%2fa".to_owned(), Readers::AS_SENT),

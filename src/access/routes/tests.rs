@@ -1,0 +1,213 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn pattern(text: &str) -> PathPattern {
+    let (path, and_below) = text.strip_suffix("/**").map_or((text, false), |path| (path, true));
+    let segment = |text: &str| match text {
+        "*" => SegmentPattern::Any,
+        _ => SegmentPattern::Literal(text.to_owned()),
+    };
+    PathPattern { segments: path.split('/').skip(1).map(segment).collect(), and_below }
+}
+
+fn route(path: &str, methods: Option<&[Method]>) -> Route {
+    Route { path: pattern(path), methods: methods.map(<[Method]>::to_vec), access: RouteAccess::Public }
+}
+
+fn routes(paths: &[&str]) -> Routes {
+    Routes::compile(&paths.iter().map(|path| route(path, None)).collect::<Vec<_>>())
+}
+
+/// `Err` where the target is refused before any rule is asked.
+fn first_open(routes: &Routes, method: &Method, target: &str) -> Result<Option<usize>, crate::request::TargetError> {
+    Ok(routes.first_open(method, &Target::parse(&target.parse().expect(target))?))
+}
+
+#[test]
+fn patterns_match_whole_segments() {
+    for (pattern, matching, others) in [
+        (
+            "/metrics",
+            &["/metrics", "/metrics?x", "/a/../metrics"][..],
+            &["/metrics/", "/metrics/x", "/metricsx", "/"][..],
+        ),
+        ("/", &["/", "//", "/?x", "/a/.."], &["/a"]),
+        ("/a/", &["/a/", "/a//"], &["/a", "/a/b"]),
+        ("/api/**", &["/api", "/api/", "/api/x/y/"], &["/apix", "/", "/x/api", "/ap"]),
+        ("/**", &["/", "/a", "/a/b/c/"], &[]),
+        ("/a/*", &["/a/b", "/a/b.c"], &["/a", "/a/", "/a/b/", "/a/b/c"]),
+        ("/*/b/**", &["/a/b", "/a/b/c"], &["/b", "/a/c", "/a/x/b"]),
+        ("/u/*/avatar", &["/u/7/avatar"], &["/u//avatar", "/u/7/8/avatar"]),
+    ] {
+        let routes = routes(&[pattern]);
+        for path in matching {
+            assert_eq!(first_open(&routes, &Method::GET, path), Ok(Some(0)), "{pattern} matches {path}");
+        }
+        for path in others {
+            assert_eq!(first_open(&routes, &Method::GET, path), Ok(None), "{pattern} does not match {path}");
+        }
+    }
+}
+
+#[test]
+fn the_first_match_in_the_file_wins_not_the_most_specific() {
+    let routes = routes(&["/a/b/c", "/a/**", "/a/b", "/*/b", "/a/*/c", "/**"]);
+    for (path, first) in
+        [("/a/b/c", 0), ("/a/b", 1), ("/a/x/c", 1), ("/x/b", 3), ("/x", 5), ("/A/b", 3), ("/x%20/b", 3), ("/x/y%20", 5)]
+    {
+        assert_eq!(first_open(&routes, &Method::GET, path), Ok(Some(first)), "{path}");
+    }
+}
+
+#[test]
+fn threat_64_methods_are_judged_and_get_includes_head() {
+    let routes = Routes::compile(&[
+        route("/hook", Some(&[Method::POST])),
+        route("/hook", Some(&[Method::GET])),
+        route("/put", Some(&[Method::PUT, Method::HEAD])),
+    ]);
+    for (method, path, first) in [
+        (Method::POST, "/hook", Some(0)),
+        (Method::GET, "/hook", Some(1)),
+        (Method::HEAD, "/hook", Some(1)),
+        (Method::OPTIONS, "/hook", None),
+        (Method::DELETE, "/hook", None),
+        (Method::HEAD, "/put", Some(2)),
+        (Method::GET, "/put", None),
+        (Method::GET, "/HOOK", None),
+    ] {
+        assert_eq!(first_open(&routes, &method, path), Ok(first), "{method} {path}");
+    }
+    assert!(routes.name_methods());
+    assert!(!super::tests::routes(&["/a"]).name_methods());
+}
+
+#[test]
+fn threats_53_to_59_no_spelling_opens_what_a_rule_does_not() {
+    let routes = routes(&["/public/**", "/exact", "/foo/*/bar"]);
+    for (id, target) in [
+        ("threat 53", "/public/../secret"),
+        ("threat 53", "/public/%2e%2e/secret"),
+        ("threat 53", "/public/%252e%252e/secret"),
+        ("threat 53", "/public/%252e%252e%252fsecret"),
+        ("threat 53", "/public/%25252e%25252e/secret"),
+        ("threat 54", "/public/..;/secret"),
+        ("threat 54", "/public/..;x/secret"),
+        ("threat 54", "/public/..%3b/secret"),
+        ("threat 54", "/public/x;%2f..%2f..%2f/secret"),
+        ("threat 55", "/public/..%2fsecret"),
+        ("threat 55", "/public/..%2Fsecret"),
+        ("threat 55", "/public/..%5csecret"),
+        ("threat 55", "/public%2f..%2fsecret"),
+        ("threat 55", "/public/x%2f..%2f..%2fsecret"),
+        ("threat 55", "/public/..\\secret"),
+        // whoever decodes once is elsewhere than whoever decodes to the end
+        ("threat 55", "/public/..%2fsecret%2f%252e%252e%2fpublic/x"),
+        ("threat 55", "/public/..%2fsecret%2fx%5c..%5c..%5cpublic%2fy"),
+        ("threat 56", "//secret"),
+        ("threat 56", "/./secret"),
+        ("threat 56", "/public/.//../secret"),
+        ("threat 57, CVE-2025-54576", "/secret?/public/"),
+        ("threat 57, CVE-2025-54576", "/secret?x=/public"),
+        ("threat 58", "/secret#/public/"),
+        ("threat 58", "/secret%23/public/"),
+        ("threat 58", "/exact%23x"),
+        ("threat 58", "/exact%3fx"),
+        ("CVE-2026-41059", "/foo/secret%23/bar"),
+        ("CVE-2026-41059", "/foo/secret%3f/bar"),
+        ("CVE-2026-41059", "/foo/secret%2523/bar"),
+        ("CVE-2026-41059", "/foo/a%2fb/bar"),
+        ("threat 59", "/PUBLIC/x"),
+        ("threat 59", "/Exact"),
+        ("threat 59", "/%73ecret"),
+        ("threat 59", "/%70UBLIC/x"),
+        ("threat 63", "/public/%c0%ae%c0%ae/secret"),
+        ("threat 63", "/public/%00/../secret"),
+        ("threat 65", "/publicx/y"),
+    ] {
+        let opened = first_open(&routes, &Method::GET, target);
+        assert!(matches!(opened, Ok(None) | Err(_)), "{id}: {target} opened {opened:?}");
+    }
+}
+
+#[test]
+fn unusual_spellings_open_where_every_reading_is_open() {
+    let routes = routes(&["/public/**", "/Docs/**", "/a%20b/*", "/q/%2F/**"]);
+    for (target, first) in [
+        ("/public/;x", Some(0)),
+        ("/public/My%20File.PDF", Some(0)),
+        ("/public/@scope%2fname", Some(0)),
+        ("/public/what%3f.png", Some(0)),
+        ("/public/%c3%a9", Some(0)),
+        ("/public/a;v=1/B", Some(0)),
+        ("/public/../public/x", Some(0)),
+        // a rule with capitals is a rule for those who tell case, and for those who do not
+        ("/Docs/Start", Some(1)),
+        ("/Docs/start", Some(1)),
+        ("/docs/start", None),
+        ("/DOCS/start", None),
+        // a rule with an escape is read as a path is
+        ("/a%20b/c", Some(2)),
+        ("/a%20b/C%20d", Some(2)),
+        ("/a%2520b/c", None),
+        ("/q/%2F/orders", Some(3)),
+        ("/q/%2f/orders", None),
+        ("/q/orders", None),
+        ("/q/%2F/a%2f..%2forders", Some(3)),
+        ("/q/%2F/..%2forders", None), // the slashes merge, so that `..` takes `q` away
+    ] {
+        assert_eq!(first_open(&routes, &Method::GET, target), Ok(first), "{target}");
+    }
+}
+
+#[test]
+fn two_open_routes_do_not_add_up_to_a_third_place() {
+    let routes = routes(&["/a/**", "/b/**"]);
+    assert_eq!(first_open(&routes, &Method::GET, "/a/..%2fb/x"), Ok(None));
+    let wide = self::routes(&["/a/**", "/**"]);
+    assert_eq!(first_open(&wide, &Method::GET, "/a/..%2fb/x"), Ok(Some(1)));
+}
+
+#[test]
+fn a_literal_that_reads_as_a_wildcard_is_none() {
+    let routes = routes(&["/a/%2A/**"]);
+    assert_eq!(first_open(&routes, &Method::GET, "/a/%2A/x"), Ok(None));
+    assert_eq!(first_open(&routes, &Method::GET, "/a/b/x"), Ok(None));
+    assert_eq!(first_open(&routes, &Method::GET, "/a/*/x"), Ok(None));
+}
+
+#[test]
+fn without_routes_nothing_is_open() {
+    assert_eq!(first_open(&routes(&[]), &Method::GET, "/"), Ok(None));
+}
+
+/// What a pattern means, without any trie.
+fn matches(pattern: &PathPattern, path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let fits = |(wanted, segment): (&SegmentPattern, &&str)| match wanted {
+        SegmentPattern::Literal(text) => text == segment,
+        SegmentPattern::Any => !segment.is_empty(),
+    };
+    (segments.len() == pattern.segments.len() || pattern.and_below && segments.len() > pattern.segments.len())
+        && pattern.segments.iter().zip(&segments).all(fits)
+}
+
+fn paths(wildcard: &'static str) -> impl Strategy<Value = String> {
+    let segment = prop::sample::select(vec!["a", "b", "ab", "cd", wildcard]);
+    prop::collection::vec(segment, 1..5).prop_map(|segments| format!("/{}", segments.join("/")))
+}
+
+proptest! {
+    #[test]
+    fn the_trie_finds_the_first_of_a_plain_list(
+        patterns in prop::collection::vec((paths("*"), any::<bool>()), 0..30),
+        path in paths("e"),
+    ) {
+        let patterns: Vec<_> =
+            patterns.into_iter().map(|(path, below)| if below { path + "/**" } else { path }).collect();
+        let routes = routes(&patterns.iter().map(String::as_str).collect::<Vec<_>>());
+        let first = patterns.iter().position(|text| matches(&pattern(text), &path));
+        prop_assert_eq!(first_open(&routes, &Method::GET, &path), Ok(first));
+    }
+}

@@ -1,0 +1,94 @@
+//! Certificates and keys that the configuration names, in PEM (RFC 7468).
+//!
+//! They are read when the configuration is, although others read them again when
+//! they change: a certificate without its key has to be a fault of the
+//! configuration, with its place, and not a listener that fails later.
+
+use std::path::PathBuf;
+
+use rustls::{
+    crypto::aws_lc_rs,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject as _},
+    },
+    sign::CertifiedKey,
+};
+
+use crate::{
+    config::{
+        fault::Fault,
+        section::{Placed, Reading, Section, show_path},
+        server::TlsIdentity,
+    },
+    secret::Secret,
+};
+
+/// `ca_file`: certificates trusted beside the system's; none where the key is not set.
+pub(super) fn read_roots(section: &Section<'_>, key: &'static str) -> Reading<Vec<CertificateDer<'static>>> {
+    match section.path(key)? {
+        Some(path) => read_certificates(section, key, &path),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// `certificate` and `private_key`, which belong together.
+pub(super) fn read_identity(section: &Section<'_>) -> Reading<TlsIdentity> {
+    let certificate = required_path(section, "certificate");
+    let private_key = required_path(section, "private_key");
+    let chain = certificate.as_ref().map_err(|r| *r).and_then(|path| read_certificates(section, "certificate", path));
+    let key = private_key.as_ref().map_err(|r| *r).and_then(|path| read_private_key(section, path));
+    let (certificate, private_key, chain, key) = (certificate?, private_key?, chain?, key?);
+    match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
+        Ok(_) => Ok(TlsIdentity { certificate: certificate.value, private_key: private_key.value }),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(section.report().add(
+            Fault::at(private_key.place, "`private_key` does not belong to the certificate")
+                .related(certificate.place, "this certificate has another public key")
+                .help("the certificate's file begins with the leaf, which must be the one made for this key"),
+        )),
+        Err(error) => {
+            Err(section.report().add(Fault::at(private_key.place, format!("TLS cannot use `private_key`: {error}"))))
+        }
+    }
+}
+
+fn required_path(section: &Section<'_>, key: &'static str) -> Reading<Placed<PathBuf>> {
+    section.path(key)?.ok_or_else(|| {
+        section.report().add(
+            section
+                .fault(&[key], format!("`{key}` is missing"))
+                .help("TLS needs `certificate` and `private_key`, both PEM files"),
+        )
+    })
+}
+
+fn read_certificates(
+    section: &Section<'_>,
+    key: &str,
+    path: &Placed<PathBuf>,
+) -> Reading<Vec<CertificateDer<'static>>> {
+    let text = section.read_file(key, path)?;
+    let problem = match CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>() {
+        Ok(certificates) if certificates.is_empty() => "holds no certificate in PEM".to_owned(),
+        Ok(certificates) => return Ok(certificates),
+        Err(error) => format!("is damaged PEM: {error}"),
+    };
+    let fault =
+        Fault::at(path.place, format!("the file of `{key}` {problem}")).label(format!("read as {}", show_path(path)));
+    Err(section.report().add(fault.help("it must have blocks that begin with -----BEGIN CERTIFICATE-----")))
+}
+
+fn read_private_key(section: &Section<'_>, path: &Placed<PathBuf>) -> Reading<PrivateKeyDer<'static>> {
+    let text = Secret::new(section.read_file("private_key", path)?);
+    let problem = match PrivateKeyDer::from_pem_slice(text.expose().as_bytes()) {
+        Ok(key) => return Ok(key),
+        Err(_) if text.expose().contains("ENCRYPTED") => {
+            "holds an encrypted key, and nobody is there to type its passphrase at start"
+        }
+        Err(pem::Error::NoItemsFound) => "holds no private key in PEM",
+        Err(_) => "is damaged PEM",
+    };
+    let fault = Fault::at(path.place, format!("the file of `private_key` {problem}"));
+    let fault = fault.label(format!("read as {}", show_path(path)));
+    Err(section.report().add(fault.help("it must have one block: PRIVATE KEY, EC PRIVATE KEY or RSA PRIVATE KEY")))
+}

@@ -1,0 +1,552 @@
+//! One section of the tree, read key by key.
+//!
+//! A reader asks for each key that it knows by a typed getter. Whatever cannot be
+//! read is put on record with its place, and the reader gets the proof of that
+//! instead of a value. The keys that nobody asked for are faults when the section
+//! is left, which [`Section::table`] and [`Section::tables`] see to: no reader can
+//! forget it.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fmt,
+    num::NonZeroU32,
+    ops::{Deref, RangeInclusive},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    config::{
+        fault::{Fault, Place, Report, Reported, brackets, quoted},
+        later, mask,
+        source::{self, MAX_NAMED_FILE},
+        tree::{FilledIn, Node, Table, Value},
+    },
+    secret::Secret,
+};
+
+/// What a getter gives: a value, or the proof that its absence is on record.
+pub(super) type Reading<T> = Result<T, Reported>;
+
+/// A value that remembers where it was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+impl<T> Deref for Placed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Why a value does not do, worded to follow the name of its key.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    what: String,
+    why: Option<String>,
+    help: Option<String>,
+}
+
+impl Wrong {
+    /// `must be …`, `is …`, `has …`.
+    pub(super) fn new(what: impl fmt::Display) -> Self {
+        Self { what: what.to_string(), why: None, help: None }
+    }
+
+    /// Why that is so, where it is not plain.
+    pub(super) fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// What to write instead.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// A table of the configuration while it is read.
+pub(super) struct Section<'a> {
+    name: &'static str,
+    place: Place,
+    table: &'a Table,
+    asked: RefCell<Vec<&'static str>>,
+    report: &'a Report,
+}
+
+impl<'a> Section<'a> {
+    /// Reads the top level of a tree.
+    pub(super) fn root<T>(report: &'a Report, table: &'a Table, read: impl FnOnce(&Self) -> Reading<T>) -> Reading<T> {
+        let start = Place { source: 0, start: 0, end: 0 };
+        Self::walk(report, "", start, table, read)
+    }
+
+    fn walk<T>(
+        report: &'a Report,
+        name: &'static str,
+        place: Place,
+        table: &'a Table,
+        read: impl FnOnce(&Self) -> Reading<T>,
+    ) -> Reading<T> {
+        let section = Self { name, place, table, asked: RefCell::default(), report };
+        let value = read(&section);
+        section.leave().and(value)
+    }
+
+    /// Puts every key that nobody asked for on record.
+    fn leave(self) -> Reading<()> {
+        let asked = self.asked.into_inner();
+        self.report.knows(self.name, &asked);
+        let mut outcome = Ok(());
+        for (key, entry) in &self.table.entries {
+            if asked.contains(&key.as_str()) {
+                continue;
+            }
+            outcome = Err(if later::knows(self.name, key) {
+                let whole = matches!(entry.node.value, Value::Table(_));
+                let what = if whole { section_name(self.name, key) } else { format!("`{key}`") };
+                let place = if whole { entry.node.place } else { entry.key };
+                self.report.add(
+                    Fault::at(place, format!("{what} is not in this version"))
+                        .help("remove it; what it is for comes with a later version"),
+                )
+            } else {
+                self.report.unknown_key(self.name, key, entry.key)
+            });
+        }
+        outcome
+    }
+
+    /// Where its header is.
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// What is on record so far.
+    pub(super) fn report(&self) -> &'a Report {
+        self.report
+    }
+
+    /// Begins a fault about several keys: it stands at the first that is set, else at the section's header.
+    pub(super) fn fault(&self, keys: &[&str], title: impl Into<String>) -> Fault {
+        let place = keys.iter().find_map(|key| self.place_of(key));
+        Fault::at(place.unwrap_or(self.place), title)
+    }
+
+    /// Puts on record that there is no section of a name below this one.
+    pub(super) fn missing(&self, name: &str, why: &str, example: &str) -> Reported {
+        let title = format!("there is no {} in {}", brackets(name), self.report.source_names());
+        self.report.add(Fault::nowhere(title).why(why).help(format!("write, for example:\n\n{example}")))
+    }
+
+    /// Where the value of a key is, if it is set.
+    pub(super) fn place_of(&self, key: &str) -> Option<Place> {
+        self.table.entries.get(key).map(|entry| entry.node.place)
+    }
+
+    fn find(&self, key: &'static str) -> Option<&'a Node> {
+        self.asked.borrow_mut().push(key);
+        self.table.entries.get(key).map(|entry| &entry.node)
+    }
+
+    fn wrong(&self, key: &str, node: &Node, wrong: Wrong) -> Reported {
+        let mut fault = Fault::at(node.place, format!("`{key}` {}", wrong.what));
+        if let Value::Text { text, filled_in: FilledIn::Yes } = &node.value
+            && !mask::is_secret_key(key)
+        {
+            fault = fault.label(format!("with the environment filled in: `{}`", quoted(&mask::secrets(text))));
+        }
+        fault = wrong.why.into_iter().fold(fault, Fault::why);
+        self.report.add(wrong.help.into_iter().fold(fault, Fault::help))
+    }
+
+    fn wrong_kind(&self, key: &str, node: &Node, expected: &str) -> Reported {
+        match node.value {
+            Value::Faulty(reported) => reported,
+            _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
+        }
+    }
+
+    fn parse_text<T>(
+        &self,
+        key: &str,
+        node: &Node,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Reading<Placed<T>> {
+        let Value::Text { text, .. } = &node.value else { return Err(self.wrong_kind(key, node, "a string")) };
+        match parse(text) {
+            Ok(value) => Ok(Placed { value, place: node.place }),
+            Err(wrong) => Err(self.wrong(key, node, wrong)),
+        }
+    }
+
+    /// A string; `""` is the same as not setting the key.
+    pub(super) fn optional<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Reading<Option<Placed<T>>> {
+        match self.find(key) {
+            None => Ok(None),
+            Some(Node { value: Value::Text { text, .. }, .. }) if text.is_empty() => Ok(None),
+            Some(node) => self.parse_text(key, node, parse).map(Some),
+        }
+    }
+
+    /// A string that may be missing and must not be empty: where leaving it out by accident would widen a rule.
+    pub(super) fn stated<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Reading<Option<Placed<T>>> {
+        let parse = |text: &str| if text.is_empty() { Err(Wrong::new("is empty")) } else { parse(text) };
+        self.find(key).map(|node| self.parse_text(key, node, parse)).transpose()
+    }
+
+    /// A string that must be there; `example` is what the message shows to somebody who has not written it.
+    pub(super) fn required<T>(
+        &self,
+        key: &'static str,
+        example: &str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Reading<Placed<T>> {
+        let Some(node) = self.find(key) else {
+            return Err(self.report.add(
+                Fault::at(self.place, format!("`{key}` is missing in {}", brackets(self.name)))
+                    .help(format!("write, for example: {key} = {example}")),
+            ));
+        };
+        self.parse_text(key, node, |text| {
+            if text.is_empty() {
+                Err(Wrong::new("is empty").help(format!("write, for example: {key} = {example}")))
+            } else {
+                parse(text)
+            }
+        })
+    }
+
+    /// A list of strings; `None` where the key is not set.
+    pub(super) fn list<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Reading<Option<Vec<Placed<T>>>> {
+        let Some(node) = self.find(key) else { return Ok(None) };
+        let Value::List(nodes) = &node.value else { return Err(self.wrong_kind(key, node, "a list of strings")) };
+        let read: Vec<_> = nodes.iter().map(|node| self.parse_text(key, node, &parse)).collect();
+        read.into_iter().collect::<Reading<_>>().map(Some)
+    }
+
+    /// One of several words; those of later versions are known by name.
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Reading<Option<T>> {
+        let word = self.optional(key, |text| {
+            if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
+                return Ok(*choice);
+            }
+            let list = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
+            if later::knows_choice(self.name, key, text) {
+                return Err(
+                    Wrong::new(format_args!("= \"{text}\" is not in this version")).help(format!("write {list}"))
+                );
+            }
+            Err(Wrong::new(format_args!("must be {list}")))
+        })?;
+        Ok(word.map(|word| word.value))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self, key: &'static str, default: bool) -> Reading<bool> {
+        match self.find(key) {
+            None => Ok(default),
+            Some(Node { value: Value::Flag(flag), .. }) => Ok(*flag),
+            Some(node) => Err(self.wrong_kind(key, node, "true or false, without quotes")),
+        }
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self, key: &'static str, default: u32, range: RangeInclusive<u32>) -> Reading<u32> {
+        let Some(node) = self.find(key) else { return Ok(default) };
+        let Value::Integer(integer) = node.value else { return Err(self.wrong_kind(key, node, "a whole number")) };
+        u32::try_from(integer).ok().filter(|integer| range.contains(integer)).ok_or_else(|| {
+            let bounds = format_args!("must be a number from {} to {}", range.start(), range.end());
+            self.wrong(key, node, Wrong::new(bounds))
+        })
+    }
+
+    /// `"30s"`; a bare `0` is a time as well.
+    pub(super) fn duration(
+        &self,
+        key: &'static str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Reading<Duration> {
+        let Some(node) = self.find(key) else { return Ok(default) };
+        let duration = match &node.value {
+            Value::Integer(0) => Duration::ZERO,
+            Value::Integer(_) => {
+                return Err(self.wrong(
+                    key,
+                    node,
+                    Wrong::new("needs a unit").help("write, for example, \"30s\" or \"5m\""),
+                ));
+            }
+            _ => self.parse_text(key, node, parse_duration)?.value,
+        };
+        if range.contains(&duration) {
+            return Ok(duration);
+        }
+        let (least, most) = (show_duration(*range.start()), show_duration(*range.end()));
+        Err(self.wrong(key, node, Wrong::new(format_args!("must be from {least} to {most}"))))
+    }
+
+    /// `"600/min"`; `""` and `0` are no bound.
+    pub(super) fn rate(&self, key: &'static str, default: Option<NonZeroU32>) -> Reading<Option<NonZeroU32>> {
+        let Some(node) = self.find(key) else { return Ok(default) };
+        if let Value::Integer(0) = node.value {
+            return Ok(None);
+        }
+        let rate = self.parse_text(key, node, |text| {
+            let number = text.strip_suffix("/min").and_then(|number| number.trim_end().parse().ok());
+            match (text, number) {
+                ("" | "0", _) => Ok(None),
+                (_, Some(number)) => Ok(NonZeroU32::new(number)),
+                (_, None) => Err(Wrong::new("must be a number for each minute")
+                    .help("write, for example, \"600/min\", or \"\" for no bound")),
+            }
+        })?;
+        Ok(rate.value)
+    }
+
+    /// Whether a key is set to `""`, where that is something else than not setting it: off.
+    pub(super) fn is_off(&self, key: &str) -> bool {
+        self.table.entries.get(key).is_some_and(|entry| match &entry.node.value {
+            Value::Text { text, .. } => text.is_empty(),
+            Value::Integer(number) => *number == 0,
+            _ => false,
+        })
+    }
+
+    /// The path of a file, below the folder of the configuration file where it is relative.
+    pub(super) fn path(&self, key: &'static str) -> Reading<Option<Placed<PathBuf>>> {
+        let path = self.optional(key, |text| {
+            if text.contains(['\n', '\0']) {
+                return Err(Wrong::new("must be the path of a file").help("the file's content does not belong here"));
+            }
+            Ok(text.to_owned())
+        })?;
+        Ok(path.map(|path| Placed { value: self.report.source(path.place.source).resolve(&path), place: path.place }))
+    }
+
+    /// A secret, written here or in a file: value or `_file`, never both. One trailing newline of the file is cut.
+    /// The text of a secret that is empty is a fault: the operator meant to give one.
+    pub(super) fn secret<T>(
+        &self,
+        key: &'static str,
+        key_file: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Reading<Option<Placed<T>>> {
+        let value = self.find(key);
+        let file = self.path(key_file);
+        if let (Some(value), Ok(Some(file))) = (value, &file) {
+            return Err(self.report.add(
+                Fault::at(file.place, format!("`{key}` and `{key_file}` are both set"))
+                    .related(value.place, "the value")
+                    .help("keep one of the two; the file is the safer one"),
+            ));
+        }
+        let parse = |text: &str| if text.is_empty() { Err(Wrong::new("is empty")) } else { parse(text) };
+        match (value, file?) {
+            (Some(node), _) => self.parse_text(key, node, parse).map(Some),
+            (None, Some(file)) => {
+                let text = Secret::new(self.read_file(key_file, &file)?);
+                let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
+                let line = line.strip_suffix('\r').unwrap_or(line);
+                let value = parse(line).map_err(|wrong| {
+                    let title = format!("the file of `{key_file}` {}", wrong.what);
+                    let fault = wrong.why.into_iter().fold(Fault::at(file.place, title), Fault::why);
+                    self.report.add(wrong.help.into_iter().fold(fault, Fault::help))
+                })?;
+                Ok(Some(Placed { value, place: file.place }))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The text of a file that a key names.
+    pub(super) fn read_file(&self, key: &str, path: &Placed<PathBuf>) -> Reading<String> {
+        source::read_text(path, MAX_NAMED_FILE).map_err(|error| self.unreadable(key, path, error))
+    }
+
+    fn unreadable(&self, key: &str, path: &Placed<PathBuf>, error: source::FileError) -> Reported {
+        let fault = Fault::at(path.place, format!("cannot read the file of `{key}`: {error}"));
+        self.report.add(fault.label(format!("read as {}", show_path(path))))
+    }
+
+    /// A section below this one; `None` where it is not there.
+    pub(super) fn table<T>(
+        &self,
+        key: &'static str,
+        name: &'static str,
+        read: impl FnOnce(&Section<'_>) -> Reading<T>,
+    ) -> Reading<Option<T>> {
+        self.find(key).map(|node| self.enter(key, name, node, read)).transpose()
+    }
+
+    /// A section below this one whose keys all have defaults: not writing it is writing it empty.
+    pub(super) fn table_or_empty<T>(
+        &self,
+        key: &'static str,
+        name: &'static str,
+        read: impl FnOnce(&Section<'_>) -> Reading<T>,
+    ) -> Reading<T> {
+        match self.find(key) {
+            Some(node) => self.enter(key, name, node, read),
+            None => Section::walk(self.report, name, self.place, &Table::default(), read),
+        }
+    }
+
+    fn enter<T>(
+        &self,
+        key: &str,
+        name: &'static str,
+        node: &Node,
+        read: impl FnOnce(&Section<'_>) -> Reading<T>,
+    ) -> Reading<T> {
+        match &node.value {
+            Value::Table(table) => Section::walk(self.report, name, node.place, table, read),
+            _ => Err(self.wrong_kind(key, node, &format!("a table: {}", brackets(name)))),
+        }
+    }
+
+    /// All `[[sections]]` of a name below this one. Each is read, whatever became of the others.
+    pub(super) fn tables<T>(
+        &self,
+        key: &'static str,
+        name: &'static str,
+        mut read: impl FnMut(&Section<'_>) -> Reading<T>,
+    ) -> Vec<Reading<T>> {
+        let Some(node) = self.find(key) else { return Vec::new() };
+        let expected = match name {
+            "condition" => "a list of conditions, each in braces".to_owned(),
+            name => format!("a list of tables: write {} for each", brackets(name)),
+        };
+        match &node.value {
+            Value::List(nodes) => nodes
+                .iter()
+                .map(|node| match &node.value {
+                    Value::Table(table) => Section::walk(self.report, name, node.place, table, &mut read),
+                    _ => Err(self.wrong_kind(key, node, &expected)),
+                })
+                .collect(),
+            _ => vec![Err(self.wrong_kind(key, node, &expected))],
+        }
+    }
+}
+
+/// Values that must differ from each other, with the place of each.
+pub(super) struct Unique {
+    what: &'static str,
+    seen: BTreeMap<String, Place>,
+}
+
+impl Unique {
+    /// `what` begins the message: `"the host"`.
+    pub(super) fn new(what: &'static str) -> Self {
+        Self { what, seen: BTreeMap::new() }
+    }
+
+    /// Takes a value, unless it is taken.
+    pub(super) fn claim(&mut self, report: &Report, value: &str, place: Place) -> Reading<()> {
+        let Some(first) = self.seen.get(value) else {
+            self.seen.insert(value.to_owned(), place);
+            return Ok(());
+        };
+        let fault = Fault::at(place, format!("{} `{}` is taken already", self.what, quoted(value)));
+        Err(report.add(fault.related(*first, "it is taken here")))
+    }
+}
+
+/// A path in a message.
+pub(super) fn show_path(path: &Path) -> String {
+    format!("`{}`", quoted(&path.display().to_string()))
+}
+
+/// `server` and `tls` make `[server.tls]`.
+fn section_name(parent: &str, key: &str) -> String {
+    if parent.is_empty() { format!("`[{key}]`") } else { format!("`[{parent}.{key}]`") }
+}
+
+/// The units of a time, the finest first.
+const UNITS: [(&str, Duration); 5] = [
+    ("ms", Duration::from_millis(1)),
+    ("s", Duration::from_secs(1)),
+    ("m", Duration::from_mins(1)),
+    ("h", Duration::from_hours(1)),
+    ("d", Duration::from_hours(24)),
+];
+
+/// A number with one unit.
+fn parse_duration(text: &str) -> Result<Duration, Wrong> {
+    let wrong =
+        || Wrong::new("must be a time: a number with ms, s, m, h or d").help("write, for example, \"30s\" or \"5m\"");
+    if matches!(text, "" | "0") {
+        return Ok(Duration::ZERO);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+    // More digits than this cannot be within any bounds.
+    let number = number.parse().map_err(|_| wrong())?;
+    unit.checked_mul(number).ok_or_else(wrong)
+}
+
+/// A time as it would be written.
+pub(super) fn show_duration(duration: Duration) -> String {
+    let unit = UNITS.iter().rev().find(|(_, unit)| duration.as_millis().is_multiple_of(unit.as_millis()));
+    match unit {
+        Some((name, unit)) if !duration.is_zero() => format!("{}{name}", duration.as_millis() / unit.as_millis()),
+        _ => "0s".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_number_with_one_unit() {
+        for (text, expected) in [
+            ("30s", Some(30_000)),
+            ("250ms", Some(250)),
+            ("5m", Some(300_000)),
+            ("8h", Some(28_800_000)),
+            ("400d", Some(34_560_000_000)),
+            ("0", Some(0)),
+            ("", Some(0)),
+            ("30", None),
+            ("s", None),
+            ("-5s", None),
+            ("1.5h", None),
+            ("5 m", None),
+            ("5min", None),
+            ("99999999999999999999d", None),
+            ("4294967295d", Some(371_085_174_288_000_000)),
+        ] {
+            assert_eq!(parse_duration(text).ok().map(|d| d.as_millis()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_as_it_would_be_written() {
+        for text in ["30s", "250ms", "5m", "8h", "400d", "90s", "0s"] {
+            let duration = parse_duration(text).expect("a time");
+            assert_eq!(show_duration(duration), text);
+        }
+    }
+}
