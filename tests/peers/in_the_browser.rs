@@ -132,7 +132,7 @@ async fn an_outsider_is_told_who_they_are_and_can_come_back_as_somebody_else() {
     assert!(text.contains("mallory@example.net"), "the page names the account: {text}");
     assert!(deployment.app.asked().is_empty(), "nothing of theirs reaches the app");
 
-    browser.click("main a").await;
+    browser.click("form[action$='/_vestibule/start'] button").await; // another account
     browser.sign_in_as("grace").await;
     browser.arrives_at(&page).await;
     assert_eq!(browser.status().await, 200);
