@@ -52,8 +52,15 @@ impl Serve {
                 return ExitCode::from(INVALID_CONFIGURATION);
             }
         };
-        let options = sidecar::Options::default();
-        telemetry::init(&config.log, &options.log);
+        let mut options = sidecar::Options::default();
+        let clock = options.clock.clone();
+        match telemetry::init(&config.log, &options.log, move || clock.unix_millis()) {
+            Ok(lines) => options.lines = lines,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
         match serve(config, options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderMap, Request, Response, request};
+use http::{HeaderMap, HeaderValue, Request, Response, header::REFERER, request};
 use hyper::body::Incoming;
 
 use crate::{
@@ -40,8 +40,11 @@ pub async fn handle(
 ) -> Result<Response<Body>, Infallible> {
     connection.activity.busy();
     let (head, body) = request.into_parts();
+    let audience = Audience::of(&head);
+    let in_a_page = audience == Audience::FrameOrUnsafeNavigation;
     let mut visit = Visit {
-        audience: Audience::of(&head),
+        audience,
+        referer: in_a_page.then(|| head.headers.get(REFERER).cloned()).flatten(),
         trace: Trace {
             id: worker.next_id(),
             started: instant(),
@@ -67,6 +70,8 @@ pub async fn handle(
 pub(crate) struct Visit {
     /// What kind of answer its sender can use.
     audience: Audience,
+    /// The page that a frame or form belongs to, as far as it says so: where a sign-in is to lead.
+    referer: Option<HeaderValue>,
     trace: Trace,
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::AppRules,
     clock::Clock,
-    config::{self, Config, SessionStore},
+    config::{Config, SessionStore},
     forward::Front,
     gateway::{App, Apps, SignIns, Worker},
     listener::{
@@ -29,14 +29,13 @@ use crate::{
         tls,
     },
     login::{Login, Origins, Party, Redeemed},
-    meter::{AccessLog, LogStream, Meter, ProviderCall},
+    meter::{AccessLog, LineFormat, LogStream, Meter, ProviderCall},
     pages::Pages,
     random::Random,
     relying_party::{Call, ClientError, RelyingParty},
     seal::KeyRing,
     session::{Sessions, cookie::CookieNames},
     store::MemoryStore,
-    telemetry,
     upstream::Connector,
 };
 
@@ -60,6 +59,8 @@ pub struct Options {
     pub meter: Meter,
     /// Where lines go.
     pub log: LogStream,
+    /// How access lines look.
+    pub lines: LineFormat,
 }
 
 impl Default for Options {
@@ -67,7 +68,7 @@ impl Default for Options {
         let clock = Clock::system();
         let meter = Meter::new(&clock);
         let log = LogStream::new(io::stdout(), &meter);
-        Self { clock, random: Random::system(), meter, log }
+        Self { clock, random: Random::system(), meter, log, lines: LineFormat::Json }
     }
 }
 
@@ -171,7 +172,7 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
 
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let (serving, ending) = (CancellationToken::new(), CancellationToken::new());
-    let access_log = config.log.access.then(|| AccessLog::new(telemetry::line_format(config.log.format), &options.log));
+    let access_log = config.log.access.then(|| AccessLog::new(options.lines, &options.log));
     let workers = (0..config.server.workers.get())
         .map(|_| {
             let log = access_log.as_ref().map(AccessLog::worker);

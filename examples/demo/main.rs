@@ -14,7 +14,11 @@ use std::{error::Error, process::ExitCode, sync::Arc};
 use clap::Parser;
 use tokio::net::TcpListener;
 use url::Url;
-use vestibule::config::provider::SigningAlgorithm;
+use vestibule::{
+    config::{Config, provider::SigningAlgorithm},
+    shutdown::Signals,
+    sidecar, telemetry,
+};
 
 mod app;
 mod ports;
@@ -96,5 +100,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 
 /// Starts Vestibule in this process; what it returns resolves when a signal has stopped it.
 fn start_vestibule(configuration: &str) -> Result<impl Future<Output = ()> + use<>, Box<dyn Error>> {
-    Err::<std::future::Pending<()>, _>(format!("no sidecar yet for {} bytes", configuration.len()).into())
+    let config = Config::parse("config/demo.toml", configuration).map_err(|faults| faults.to_string())?;
+    let mut options = sidecar::Options::default();
+    let clock = options.clock.clone();
+    options.lines = telemetry::init(&config.log, &options.log, move || clock.unix_millis())?;
+    let signals = Signals::catch()?;
+    Ok(signals.conduct(sidecar::start(config, options)?))
 }

@@ -21,7 +21,7 @@ use crate::{
         text::{self, RefusalText},
     },
     relying_party::{self, ErrorCode},
-    request::{FramingError, TargetError},
+    request::{Audience, FramingError, TargetError},
     session, upstream,
 };
 
@@ -189,7 +189,8 @@ impl Refusal {
         let request_id = visit.trace.id.as_str();
         let anonymous = matches!(self, Self::Anonymous | Self::Forward(forward::Error::SessionEnded));
         if anonymous {
-            let page = UnauthorizedPage { app_name, return_to: &visit.page_around, request_id };
+            let target = app.map_or_else(ReturnTarget::root, |app| page_around(app, visit));
+            let page = UnauthorizedPage { app_name, return_to: target.as_str(), request_id };
             return answer::page(telling.status, apps.pages.unauthorized(&page), Framing::SameOrigin, &[]);
         }
         let account = match self {
@@ -204,7 +205,8 @@ impl Refusal {
             actions: &app.map(|app| actions(app, visit, telling.way_on)).unwrap_or_default(),
             request_id,
         });
-        answer::page(telling.status, html, Framing::Denied, &[])
+        let form_origins = app.map(|app| app.login.provider_origins()).unwrap_or_default();
+        answer::page(telling.status, html, Framing::Denied, &form_origins)
     }
 
     fn headers(&self, app: Option<&App>) -> Vec<(HeaderName, HeaderValue)> {
@@ -285,6 +287,13 @@ fn tell_login(error: &login::Error) -> Telling {
         login::Error::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
         login::Error::Stopping => telling(S::SERVICE_UNAVAILABLE, text::SHUTTING_DOWN, WayOn::Again),
     }
+}
+
+/// The page that a frame or form belongs to, if it is one of this app; else where the visitor was.
+fn page_around(app: &App, visit: &Visit) -> ReturnTarget {
+    let referer = visit.referer.as_ref().map(|referer| referer.to_str().unwrap_or_default());
+    let here = visit.trace.path.as_ref().filter(|_| visit.audience == Audience::Navigation).map(PathAndQuery::as_str);
+    ReturnTarget::parse(referer.or(here).unwrap_or("/"), &app.login.origins)
 }
 
 /// The buttons and links of a refusal's page.

@@ -41,7 +41,7 @@ impl Login {
         let Callback::Answer { state, iss, outcome } = parse_callback(query)? else {
             return Ok(Finished::SignedOut);
         };
-        let id = AttemptId::parse(state.as_bytes());
+        let id = AttemptId::parse(state.secret().as_bytes());
         let opened = id.and_then(|id| {
             let cookie = self.cookies.attempts(headers).find(|attempt| attempt.id == id)?;
             Attempt::open(&self.sealer, &self.app, id, cookie.value, self.clock.now())

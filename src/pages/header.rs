@@ -20,7 +20,8 @@ pub enum Framing {
 /// `form_origins` are those that a form may lead to besides ours. Browsers apply
 /// `form-action` to the redirects of an answer too (CSP Level 3 §6.4.3), so the
 /// sign-out page needs the origin of the provider's end-session endpoint; one that
-/// is no scheme-host-port triple is left out.
+/// is no scheme-host-port triple is left out. A provider may hand the browser on to
+/// others (federation), which nobody can list: such a page allows https at large.
 ///
 /// The referrer policy is `same-origin` and not `no-referrer`, which would make
 /// `Origin` read `null` in the POST of our own forms (Fetch, "append a request
@@ -35,6 +36,9 @@ pub fn security_headers(framing: Framing, form_origins: &[Origin]) -> [(HeaderNa
     for origin in form_origins.iter().filter(|origin| origin.is_tuple()) {
         policy.push(' ');
         policy.push_str(&origin.ascii_serialization());
+    }
+    if !form_origins.is_empty() {
+        policy.push_str(" https:");
     }
     policy.push_str("; base-uri 'none'; frame-ancestors ");
     policy.push_str(ancestors);
@@ -82,6 +86,6 @@ mod tests {
         let origins = ["https://id.example.com:8443/end;script-src 'unsafe-inline'?x", "data:text/html,x"]
             .map(|url| Url::parse(url).unwrap().origin());
         let [(_, policy), ..] = security_headers(Framing::Denied, &origins);
-        assert!(policy.to_str().unwrap().contains("form-action 'self' https://id.example.com:8443; base-uri"));
+        assert!(policy.to_str().unwrap().contains("form-action 'self' https://id.example.com:8443 https:; base-uri"));
     }
 }

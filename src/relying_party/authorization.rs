@@ -8,7 +8,7 @@
 use aws_lc_rs::digest;
 use data_encoding::BASE64URL_NOPAD;
 use openidconnect::{CsrfToken, Nonce, PkceCodeVerifier};
-use url::{Url, form_urlencoded};
+use url::{Origin, Url, form_urlencoded};
 
 use crate::config::Provider;
 
@@ -71,6 +71,10 @@ impl Template {
         let prefix = String::from(url);
         let query_start = prefix.find('?').map_or(prefix.len(), |mark| mark + 1);
         Self { prefix, query_start }
+    }
+
+    pub(super) fn origin(&self) -> Option<Origin> {
+        Url::parse(&self.prefix).ok().map(|url| url.origin())
     }
 
     pub(super) fn url(&self, request: &AuthorizationRequest<'_>) -> String {

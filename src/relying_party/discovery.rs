@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Uri};
 use http_body_util::Full;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 use super::{
     authorization::Template,
@@ -57,6 +57,12 @@ struct Document {
 }
 
 impl Metadata {
+    /// The origins that we send a visitor's browser to.
+    pub fn visited_origins(&self) -> Vec<Origin> {
+        let end_session = self.end_session_endpoint.as_ref().map(Url::origin);
+        self.authorization.origin().into_iter().chain(end_session).collect()
+    }
+
     /// Fetches the document from where the configuration says that it is.
     pub(super) async fn fetch(client: &Client, provider: &Provider, deadline: Deadline) -> Result<Self, Error> {
         let uri: Uri = provider.discovery_url.as_str().parse().map_err(|_| Rejection::MetadataUrl)?;

@@ -10,7 +10,10 @@
 //! there and must not wait for a worker that is busy with visitors; and because a
 //! visitor who hangs up must not cut a write in half.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use moka::policy::EvictionPolicy;
@@ -27,7 +30,7 @@ use crate::{
         feed::Freshness,
         live::{Live, Registry},
         record::{self, Record},
-        store::{EndedRecord, NewRecord, Owner},
+        store::{EndedRecord, NewRecord, Owner, Position},
     },
 };
 
@@ -395,8 +398,8 @@ pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>
 }
 
 impl Session {
-    fn new(record: Record, live: Arc<Live>, position: super::store::Position) -> Self {
+    fn new(record: Record, live: Arc<Live>, position: Position) -> Self {
         let Record { app, visitor, created_at, auth_time, landed, provider_session: _, tokens: _ } = record;
-        Self { app, visitor, created_at, auth_time, landed, live, position, prepared: std::sync::RwLock::default() }
+        Self { app, visitor, created_at, auth_time, landed, live, position, prepared: RwLock::default() }
     }
 }
