@@ -55,14 +55,7 @@ impl Deployment {
             Command::new(env!("CARGO_BIN_EXE_vestibule")).arg("serve").arg("--config").arg(&file),
         );
         let ops = vestibule.line("that it is listening", listening).await;
-        Self {
-            app,
-            origin: format!("http://{public}"),
-            provider_address,
-            ops,
-            vestibule,
-            _configuration: folder,
-        }
+        Self { app, origin: format!("http://{public}"), provider_address, ops, vestibule, _configuration: folder }
     }
 
     /// An address of the app.
