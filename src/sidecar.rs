@@ -192,7 +192,7 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
         let listener = bound.share().map_err(StartError::Runtime)?;
-        let probe = probe(Arc::clone(&draining), parts.relying_parties.clone());
+        let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), parts.relying_parties.clone());
         background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
     }
 
@@ -353,12 +353,16 @@ fn start_worker(
     thread::Builder::new().name("worker".to_owned()).spawn(move || runtime.block_on(work)).map_err(StartError::Runtime)
 }
 
-/// Ready when every provider has been heard of once, and nobody wants us to stop.
-fn probe(draining: Arc<AtomicBool>, relying_parties: Vec<Arc<RelyingParty>>) -> Probe {
+/// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.
+fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, relying_parties: Vec<Arc<RelyingParty>>) -> Probe {
     Arc::new(move || {
         let draining = draining.load(Ordering::Acquire);
-        let mut checks = vec![("draining".to_owned(), if draining { "yes" } else { "no" }.to_owned())];
-        let mut ready = !draining;
+        let sessions = sessions.is_ready();
+        let mut checks = vec![
+            ("draining".to_owned(), if draining { "yes" } else { "no" }.to_owned()),
+            ("sessions".to_owned(), if sessions { "readable" } else { "not readable" }.to_owned()),
+        ];
+        let mut ready = sessions && !draining;
         for party in &relying_parties {
             let known = party.metadata().is_some();
             ready &= known;
