@@ -4,7 +4,7 @@
 //! takes the provider's answer and opens a session, [`Login::leave`] ends it here
 //! and, where the provider offers it, there too (RP-Initiated Logout 1.0).
 //!
-//! What comes out is a [`Redirect`] or an [`Error`]; how either looks is
+//! What comes out is a [`Redirect`] or an [`Error`](enum@Error); how either looks is
 //! `gateway`'s to say. The protocol itself is `relying_party`'s.
 
 use std::sync::Arc;
