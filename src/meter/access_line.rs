@@ -88,7 +88,7 @@ pub struct WorkerLog {
 }
 
 impl WorkerLog {
-    /// Adds a line; costs a few hundred nanoseconds and never waits for the output.
+    /// Adds a line; it never waits for the output once [`LogStream::run`] is there.
     pub fn record(&self, line: &AccessLine<'_>) {
         self.lane.append(|out, time| line.encode(out, time, self.format));
     }

@@ -97,6 +97,15 @@ fn a_page_links_the_assets_that_are_served() {
 }
 
 #[test]
+fn every_sample_takes_less_than_a_hundredth_of_the_budget() {
+    let mut pages = Pages::new(PREFIX);
+    pages.environment.set_fuel(Some(FUEL / 100));
+    for (name, html) in pages.samples() {
+        assert_ne!(html, text::UNRENDERABLE, "{name}");
+    }
+}
+
+#[test]
 fn a_page_beyond_its_budget_is_still_an_answer() {
     let pages = Pages::new(PREFIX);
     let actions = vec![Action::link("again", "/"); 100_000];
