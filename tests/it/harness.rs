@@ -220,11 +220,12 @@ impl<D: Door> Stage<D> {
         Browser::trusting(&self.roots)
     }
 
-    /// Signs in as `person` and gives the `Cookie` that a client sends from then on.
+    /// Signs in as `person` and gives the `Cookie` that a client sends from then on. The upstream sees nothing of it.
     pub(crate) async fn sign_in(&self, person: &'static Person) -> String {
         let mut browser = self.browser(person);
-        let landed = browser.open(&self.url("/_vestibule/start?rd=/_vestibule/userinfo")).await;
-        assert_eq!(landed.response.status, 200, "signed in as {}: {landed:?}", person.username);
+        let callback = browser.up_to_callback(&self.url("/_vestibule/start")).await;
+        let answer = browser.look_at(callback.as_str()).await;
+        assert_eq!(answer.status, 302, "signed in as {}: {answer:?}", person.username);
         browser.cookie_header(&self.public_url)
     }
 }

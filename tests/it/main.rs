@@ -17,4 +17,5 @@ mod demo {
 }
 mod harness;
 
+mod headers;
 mod layering;

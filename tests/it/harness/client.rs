@@ -1,6 +1,9 @@
 //! A client that writes exactly what it is told to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use serde_json::Value;
 use tokio::net::TcpSocket;
@@ -77,12 +80,18 @@ impl Request {
 }
 
 /// An answer as it came.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
     pub(crate) complete: Complete,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?} {:?}", self.head, self.text(), self.complete)
+    }
 }
 
 impl Response {
