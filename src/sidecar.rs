@@ -149,7 +149,7 @@ impl Running {
 }
 
 /// Starts everything; returns when visitors can come in. Providers are discovered in the background.
-pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
+pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -168,7 +168,7 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
         .build()
         .map_err(StartError::Runtime)?;
     let meter = &options.meter;
-    let parts = compose(&config, &options, background.handle())?;
+    let parts = compose(config, options, background.handle())?;
 
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let (serving, ending) = (CancellationToken::new(), CancellationToken::new());
@@ -177,8 +177,7 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
         .map(|_| {
             let log = access_log.as_ref().map(AccessLog::worker);
             let worker = Arc::new(Worker::new(Arc::clone(&parts.apps), log, &options.random, options.clock.clone()));
-            let acceptor =
-                Acceptor::new(worker, tls.clone(), &config.server.limits, meter.clone(), serving.clone());
+            let acceptor = Acceptor::new(worker, tls.clone(), &config.server.limits, meter.clone(), serving.clone());
             start_worker(acceptor, &bound, config.server.drain_timeout, hurry.clone())
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -299,7 +298,8 @@ fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> 
         })
         .collect::<Result<Vec<_>, StartError>>()?;
     let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
-    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
+    let apps =
+        Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
     let relying_parties = parties.into_iter().map(|party| party.relying_party).collect();
     Ok(Parts { apps: Arc::new(apps), sessions, relying_parties })
 }
