@@ -186,6 +186,11 @@ impl<D: Door> Stage<D> {
         format!("{}{path_and_query}", self.origin())
     }
 
+    /// Where visitors come in.
+    pub(crate) fn door_address(&self) -> SocketAddr {
+        self.door.address()
+    }
+
     /// Writes and reads raw bytes, on a connection of its own.
     pub(crate) async fn connect(&self) -> RawClient {
         RawClient::connect(self.door.address()).await

@@ -17,5 +17,7 @@ mod demo {
 }
 mod harness;
 
+mod answers;
 mod headers;
 mod layering;
+mod paths;

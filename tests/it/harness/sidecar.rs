@@ -28,7 +28,7 @@ impl Sidecar {
         let meter = Meter::new(&clock);
         let stream = LogStream::new(Memory(written), &meter);
         let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json };
-        let running = sidecar::start(config, options).unwrap_or_else(|error| panic!("it does not start: {error}"));
+        let running = sidecar::start(&config, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
         Self { running, log }
     }
 
