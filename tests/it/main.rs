@@ -21,3 +21,4 @@ mod answers;
 mod headers;
 mod layering;
 mod paths;
+mod readme;
