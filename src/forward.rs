@@ -19,7 +19,6 @@ use crate::{
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
 
-mod hop_by_hop;
 mod identity_headers;
 mod request_head;
 mod response_head;

@@ -9,17 +9,10 @@ use http::{
     header::{CACHE_CONTROL, CONNECTION, LOCATION, SET_COOKIE, UPGRADE},
 };
 
-use crate::session::cookie::upstream::sets_ours;
-
-use super::hop_by_hop;
-
-/// Cache instructions meant for shared caches alone (RFC 9213 and the vendors' own).
-const CDN_CACHE: [HeaderName; 4] = [
-    HeaderName::from_static("cdn-cache-control"),
-    HeaderName::from_static("cloudflare-cdn-cache-control"),
-    HeaderName::from_static("surrogate-control"),
-    HeaderName::from_static("x-accel-expires"),
-];
+use crate::{
+    request::{HeaderKind, connection_options},
+    session::cookie::upstream::sets_ours,
+};
 
 /// Whether the answer was given behind a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +32,69 @@ pub(super) struct Origins {
     pub(super) public: String,
 }
 
-/// Makes an upstream's head fit for the visitor.
+/// What the name of an answer's header is to us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    EndToEnd,
+    HopByHop,
+    SetCookie,
+    Location,
+    CacheControl,
+    /// Cache instructions meant for shared caches alone (RFC 9213 and the vendors' own).
+    SharedCache,
+}
+
+impl Kind {
+    fn of(name: &HeaderName) -> Self {
+        match name.as_str() {
+            "set-cookie" => Self::SetCookie,
+            "location" => Self::Location,
+            "cache-control" => Self::CacheControl,
+            "cdn-cache-control" | "cloudflare-cdn-cache-control" | "surrogate-control" | "x-accel-expires" => {
+                Self::SharedCache
+            }
+            _ if HeaderKind::of(name) == HeaderKind::HopByHop => Self::HopByHop,
+            _ => Self::EndToEnd,
+        }
+    }
+}
+
+/// Makes an upstream's head fit for the visitor. One look at each name; most answers have nothing to change.
 pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protection: Protection) -> Response<B> {
     let upgrade = match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => response.headers().get(UPGRADE).cloned(),
         _ => None,
     };
     let headers = response.headers_mut();
-    hop_by_hop::remove(headers);
+    let (mut cookies, mut location, mut cached) = (false, false, false);
+    let mut dropped = Vec::new();
+    for name in headers.keys() {
+        match Kind::of(name) {
+            Kind::EndToEnd => {}
+            Kind::SetCookie => cookies = true,
+            Kind::Location => location = true,
+            Kind::CacheControl => cached = true,
+            Kind::SharedCache if protection == Protection::Public => {}
+            Kind::HopByHop | Kind::SharedCache => dropped.push(name.clone()),
+        }
+    }
+    if dropped.contains(&CONNECTION) {
+        dropped.extend(connection_options(headers));
+    }
+    for name in dropped {
+        headers.remove(name);
+    }
     if let Some(upgrade) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade);
     }
-    if headers.contains_key(SET_COOKIE) {
+    if cookies {
         drop_our_cookies(headers);
     }
-    if let Some(location) = headers.get(LOCATION).and_then(|location| rewrite(location, origins)) {
+    if location && let Some(location) = headers.get(LOCATION).and_then(|location| rewrite(location, origins)) {
         headers.insert(LOCATION, location);
     }
-    if protection == Protection::Protected {
+    if cached && protection == Protection::Protected {
         keep_private(headers);
     }
     response
@@ -84,9 +121,6 @@ fn rewrite(location: &HeaderValue, origins: &Origins) -> Option<HeaderValue> {
 
 /// `public` and `s-maxage` invite shared caches to keep the answer (RFC 9111 §5.2.2).
 fn keep_private(headers: &mut HeaderMap) {
-    for name in CDN_CACHE {
-        headers.remove(name);
-    }
     let shared = |directive: &str| {
         let name = directive.split('=').next().unwrap_or_default().trim();
         name.eq_ignore_ascii_case("public") || name.eq_ignore_ascii_case("s-maxage")

@@ -64,7 +64,8 @@ fn every_configuration_in_the_readme_is_valid() {
 
 #[test]
 fn every_command_in_the_readme_is_one_that_something_runs() {
-    let told: Vec<String> = blocks("sh").iter().flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let told: Vec<String> =
+        blocks("sh").iter().flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
     let known: Vec<&str> = COMMANDS.iter().map(|(command, _)| *command).collect();
     assert_eq!(told, known);
     let ci = fs::read_to_string(".ci/run").expect("the gate is there");
