@@ -21,3 +21,5 @@ mod answers;
 mod headers;
 mod layering;
 mod paths;
+mod smuggling;
+mod transport;
