@@ -23,12 +23,15 @@ use vestibule::{
     random::Random,
 };
 
-use crate::demo::provider::{Options, Provider, SignInPage, clients::Client, keys::SigningKey, people::Person};
+use crate::demo::provider::{
+    Options, Provider, SignInPage, calls::Endpoint, clients::Client, keys::SigningKey, people::Person,
+};
 
 pub(crate) mod binary;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod configuration;
+pub(crate) mod pki;
 pub(crate) mod sidecar;
 pub(crate) mod upstream;
 pub(crate) mod wire;
@@ -160,9 +163,9 @@ impl Scenery {
 
 impl<D: Door> Stage<D> {
     /// Waits until `/readyz` says so.
-    ///
-    /// Asked at each call that reaches the provider: what makes Vestibule ready is an answer of its.
     pub(crate) async fn ready(&self) {
+        // What makes Vestibule ready is an answer of the provider: nothing is asked before there can be one.
+        self.provider.asked(Endpoint::Discovery, 1).await;
         patiently("readiness", async {
             while self.ops("/readyz").await.status != 200 {
                 tokio::task::yield_now().await;

@@ -22,3 +22,5 @@ mod headers;
 mod layering;
 mod paths;
 mod readme;
+mod smuggling;
+mod transport;
