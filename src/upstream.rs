@@ -11,7 +11,7 @@
 
 use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use http::{Method, Request, Response, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::client::conn::http1::SendRequest;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -56,6 +56,9 @@ pub enum Error {
     /// No answer in time.
     #[error("the upstream did not begin to answer within {} s", FIRST_BYTE_TIMEOUT.as_secs())]
     FirstByteTimeout,
+    /// It answered 101, and nobody had asked for another protocol (RFC 9110 §15.2.2).
+    #[error("the upstream switched protocols although nobody asked it to")]
+    UnaskedSwitch,
 }
 
 impl Error {
@@ -66,6 +69,7 @@ impl Error {
             Self::ConnectTimeout => "upstream_connect_timeout",
             Self::Broken(_) => "upstream_broken",
             Self::FirstByteTimeout => "upstream_too_slow",
+            Self::UnaskedSwitch => "upstream_broken",
         }
     }
 }
@@ -88,7 +92,9 @@ impl Upstream {
         *request.version_mut() = Version::HTTP_11;
         let body_sent = request.body_mut().watch_end();
         let work = self.send_untimed(request, body_sent.as_ref());
-        timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await.ok_or(Error::FirstByteTimeout)?
+        let response = timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await.ok_or(Error::FirstByteTimeout)??;
+        // Passed on, it would make the visitor's side wait for a protocol that nobody speaks.
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS { Err(Error::UnaskedSwitch) } else { Ok(response) }
     }
 
     async fn send_untimed(

@@ -101,33 +101,29 @@ impl Stage {
 impl Configuration {
     /// Runs Vestibule in this process; returns when the provider's metadata is known to it.
     pub(crate) async fn start(self) -> Stage {
-        let stage = self.start_without_metadata().await;
+        let stage = self.start_with(|_| {}).await;
         stage.ready().await;
         stage
     }
 
-    /// As [`Configuration::start`], but does not wait for the provider to be discovered.
-    pub(crate) async fn start_without_metadata(self) -> Stage {
+    /// As [`Configuration::start`], but the provider is prepared first, and nothing is waited for.
+    pub(crate) async fn start_with(self, prepare: impl FnOnce(&Provider)) -> Stage {
         let (clock, hand) = Clock::manual(START);
         let scenery = Scenery::new(&self, clock.clone()).await;
+        prepare(&scenery.provider);
         let sidecar = Sidecar::start(&scenery.text, clock);
         scenery.stage(sidecar, hand, self)
     }
 
     /// Runs the real binary; returns when the provider's metadata is known to it.
     pub(crate) async fn start_binary(self) -> Stage<Binary> {
-        let stage = self.start_binary_without_metadata().await;
-        stage.ready().await;
-        stage
-    }
-
-    /// As [`Configuration::start_binary`], but does not wait for the provider to be discovered.
-    pub(crate) async fn start_binary_without_metadata(self) -> Stage<Binary> {
         // The binary has the system's time, so the provider has it too.
         let (_, hand) = Clock::manual(START);
         let scenery = Scenery::new(&self, Clock::system()).await;
         let binary = Binary::serve(&scenery.text).await;
-        scenery.stage(binary, hand, self)
+        let stage = scenery.stage(binary, hand, self);
+        stage.ready().await;
+        stage
     }
 }
 

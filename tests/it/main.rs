@@ -18,8 +18,11 @@ mod demo {
 mod harness;
 
 mod answers;
+mod cookies;
 mod headers;
 mod layering;
+mod life_cycle;
+mod logs;
 mod paths;
 mod readme;
 mod smuggling;
