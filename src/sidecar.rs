@@ -39,7 +39,7 @@ use crate::{
     upstream::Connector,
 };
 
-/// How often a worker looks for upstream connections that nobody uses any more.
+/// How often a worker lets go of what nobody uses any more.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
 /// Of the configuration that the process starts with.
@@ -336,7 +336,7 @@ fn start_worker(
             let mut tick = tokio::time::interval(TIDY_EVERY);
             loop {
                 tick.tick().await;
-                worker.drop_rested();
+                worker.tidy();
             }
         });
         acceptor.stop.cancelled().await;
