@@ -29,7 +29,7 @@ use crate::{
         tls,
     },
     login::{Login, Origins, Party, Redeemed},
-    meter::{AccessLog, LineFormat, LogStream, Meter, ProviderCall},
+    meter::{AccessLog, LineFormat, LogStream, Metadata, Meter, ProviderCall, ProviderMeter},
     pages::Pages,
     random::Random,
     relying_party::{Call, ClientError, RelyingParty},
@@ -192,7 +192,9 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
         let listener = bound.share().map_err(StartError::Runtime)?;
-        let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), parts.relying_parties.clone());
+        let providers =
+            parts.relying_parties.iter().map(|party| (Arc::clone(party), meter.provider(&party.provider().id)));
+        let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), providers.collect());
         background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
     }
 
@@ -354,7 +356,13 @@ fn start_worker(
 }
 
 /// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.
-fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, relying_parties: Vec<Arc<RelyingParty>>) -> Probe {
+///
+/// What it finds of the providers is what `/metrics` says of them, so both ask it.
+fn probe(
+    draining: Arc<AtomicBool>,
+    sessions: Arc<Sessions>,
+    providers: Vec<(Arc<RelyingParty>, ProviderMeter)>,
+) -> Probe {
     Arc::new(move || {
         let draining = draining.load(Ordering::Acquire);
         let sessions = sessions.is_ready();
@@ -363,8 +371,9 @@ fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, relying_parties: Ve
             ("sessions".to_owned(), if sessions { "readable" } else { "not readable" }.to_owned()),
         ];
         let mut ready = sessions && !draining;
-        for party in &relying_parties {
+        for (party, meter) in &providers {
             let known = party.metadata().is_some();
+            meter.metadata(if known { Metadata::Known } else { Metadata::Unknown });
             ready &= known;
             let how = if known { "metadata known" } else { "metadata not fetched yet" };
             checks.push((format!("provider {}", party.provider().id), how.to_owned()));

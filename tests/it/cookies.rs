@@ -104,7 +104,7 @@ async fn threat_80_a_cookie_that_is_none_of_ours_is_no_session_and_no_error() {
 async fn threat_81_too_many_or_too_long_cookies_are_431_and_no_loop() {
     let stage = Stage::builder().start().await;
     let many = (0..200).fold(Request::get("/page").navigation(), |r, n| r.header("Cookie", &format!("c{n}=x")));
-    let long = Request::get("/page").navigation().header("Cookie", &format!("c={}", "x".repeat(80 * 1024)));
+    let long = Request::get("/page").navigation().header("Cookie", &format!("c={}", "x".repeat(160 * 1024)));
     for request in [many, long] {
         let mut client = stage.connect().await;
         // The rest of a head that is refused may find nobody to take it.

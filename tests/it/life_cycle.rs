@@ -32,6 +32,8 @@ async fn health_and_metrics_are_for_operators_only() {
         );
     }
     assert_eq!(stage.ops("/readyz").await.json()["ready"], true);
+    let metrics = stage.metrics().await;
+    assert!(metrics.contains("vestibule_provider_metadata_known{provider=\"company\"} 1"), "{metrics}");
 }
 
 /// The series of a metrics text, without their values.
@@ -85,7 +87,7 @@ async fn sign_ins_are_counted_by_outcome() {
     assert_eq!(failed.response.status, 502, "{failed:?}");
     let metrics = stage.metrics().await;
     let count = |word: &str| metrics.lines().any(|l| l.contains("sign_ins") && l.contains(word) && l.ends_with(" 1"));
-    assert!(count("success") && count("fail"), "{metrics}");
+    assert!(count("succeeded") && count("signature"), "{metrics}");
 }
 
 #[tokio::test]
@@ -268,7 +270,7 @@ async fn threat_117_a_head_that_is_too_large_is_431_and_a_target_that_is_too_lon
     let flood = (0..150).fold(Request::get("/x"), |request, n| request.header(&format!("X-{n}"), "x"));
     for (status, request) in [
         (431, flood),
-        (431, Request::get("/x").header("X", &"x".repeat(70 * 1024))),
+        (431, Request::get("/x").header("X", &"x".repeat(160 * 1024))),
         (414, Request::get(&format!("/{}", "x".repeat(70 * 1024)))),
     ] {
         let mut client = stage.connect().await;
