@@ -11,7 +11,7 @@
 
 use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use http::{Method, Request, Response, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::client::conn::http1::SendRequest;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -53,6 +53,9 @@ pub enum Error {
     /// The connection broke, or what came over it is no HTTP.
     #[error("the upstream broke off or did not answer in HTTP: {0}")]
     Broken(#[source] hyper::Error),
+    /// It changed to another protocol though nobody had asked for one (RFC 9110 §7.8).
+    #[error("the upstream switched protocols without being asked to")]
+    UnaskedSwitch,
     /// No answer in time.
     #[error("the upstream did not begin to answer within {} s", FIRST_BYTE_TIMEOUT.as_secs())]
     FirstByteTimeout,
@@ -64,7 +67,7 @@ impl Error {
         match self {
             Self::Connect(_) => "upstream_unreachable",
             Self::ConnectTimeout => "upstream_connect_timeout",
-            Self::Broken(_) => "upstream_broken",
+            Self::Broken(_) | Self::UnaskedSwitch => "upstream_broken",
             Self::FirstByteTimeout => "upstream_too_slow",
         }
     }
@@ -88,7 +91,12 @@ impl Upstream {
         *request.version_mut() = Version::HTTP_11;
         let body_sent = request.body_mut().watch_end();
         let work = self.send_untimed(request, body_sent.as_ref());
-        timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await.ok_or(Error::FirstByteTimeout)?
+        let response = timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await;
+        let response = response.ok_or(Error::FirstByteTimeout)??;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::UnaskedSwitch);
+        }
+        Ok(response)
     }
 
     async fn send_untimed(
