@@ -39,7 +39,8 @@ use crate::{
     upstream::Connector,
 };
 
-/// How often a worker looks for upstream connections that nobody uses any more.
+/// How often a worker looks for upstream connections that nobody uses any more, and
+/// how often clients are forgotten that begin no more sign-ins.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
 /// Of the configuration that the process starts with.
@@ -188,6 +189,7 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     }
     background.spawn(Arc::clone(&parts.sessions).follow_feed(ending.clone()));
     background.spawn(Arc::clone(&parts.sessions).sweep(ending.clone()));
+    background.spawn(forget_clients(Arc::clone(&parts.apps), ending.clone()));
     let ops_address = ops_bound.as_ref().map(|bound| bound.address);
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
@@ -302,6 +304,14 @@ fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> 
     let apps =
         Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
     Ok(Parts { apps: Arc::new(apps), sessions, parties })
+}
+
+/// Keeps the counts of sign-ins per client from growing with every address that was ever seen.
+async fn forget_clients(apps: Arc<Apps>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(TIDY_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        apps.sign_ins.tidy();
+    }
 }
 
 /// The counter of a call.
