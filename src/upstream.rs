@@ -11,7 +11,10 @@
 
 use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use hyper::client::conn::http1::SendRequest;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -53,12 +56,12 @@ pub enum Error {
     /// The connection broke, or what came over it is no HTTP.
     #[error("the upstream broke off or did not answer in HTTP: {0}")]
     Broken(#[source] hyper::Error),
+    /// It changed to another protocol though nobody had asked for one (RFC 9110 §7.8).
+    #[error("the upstream switched protocols without being asked to")]
+    UnaskedSwitch,
     /// No answer in time.
     #[error("the upstream did not begin to answer within {} s", FIRST_BYTE_TIMEOUT.as_secs())]
     FirstByteTimeout,
-    /// It answered 101, and nobody had asked for another protocol (RFC 9110 §15.2.2).
-    #[error("the upstream switched protocols although nobody asked it to")]
-    UnaskedSwitch,
 }
 
 impl Error {
@@ -67,9 +70,8 @@ impl Error {
         match self {
             Self::Connect(_) => "upstream_unreachable",
             Self::ConnectTimeout => "upstream_connect_timeout",
-            Self::Broken(_) => "upstream_broken",
+            Self::Broken(_) | Self::UnaskedSwitch => "upstream_broken",
             Self::FirstByteTimeout => "upstream_too_slow",
-            Self::UnaskedSwitch => "upstream_broken",
         }
     }
 }
@@ -91,10 +93,16 @@ impl Upstream {
     pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
         *request.version_mut() = Version::HTTP_11;
         let body_sent = request.body_mut().watch_end();
+        if body_sent.is_some() {
+            frame_body(&mut request);
+        }
         let work = self.send_untimed(request, body_sent.as_ref());
-        let response = timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await.ok_or(Error::FirstByteTimeout)??;
-        // Passed on, it would make the visitor's side wait for a protocol that nobody speaks.
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS { Err(Error::UnaskedSwitch) } else { Ok(response) }
+        let response = timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await;
+        let response = response.ok_or(Error::FirstByteTimeout)??;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::UnaskedSwitch);
+        }
+        Ok(response)
     }
 
     async fn send_untimed(
@@ -142,6 +150,13 @@ impl Upstream {
 
     async fn connect(&self, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error> {
         timeout(CONNECT_TIMEOUT, self.connector.connect(upgrades)).await.map_err(|_| Error::ConnectTimeout)?
+    }
+}
+
+/// Says that chunks follow where hyper would take the method's word that nothing does, and drop them.
+fn frame_body(request: &mut Request<RequestBody>) {
+    if matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(CONTENT_LENGTH) {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }
 
@@ -207,6 +222,19 @@ mod tests {
         assert_eq!(look(Some(&sending), Duration::ZERO), Poll::Ready(None));
         assert_eq!(look(None, Duration::ZERO), Poll::Ready(None), "without a body it runs at once");
         assert_eq!(look(None, Duration::from_mins(5)), Poll::Pending);
+    }
+
+    #[test]
+    fn a_body_without_a_length_goes_in_chunks_whatever_the_method() {
+        for (method, length, framed) in
+            [(Method::GET, None, true), (Method::HEAD, None, true), (Method::GET, Some("5"), false)]
+        {
+            let mut request = Request::new(RequestBody::empty());
+            *request.method_mut() = method;
+            request.headers_mut().extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from_static(length))));
+            frame_body(&mut request);
+            assert_eq!(request.headers().contains_key(TRANSFER_ENCODING), framed, "{request:?}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! one, and no shared cache may keep what was fetched behind a sign-in.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, LOCATION, SET_COOKIE, UPGRADE},
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version,
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, LOCATION, SET_COOKIE, TRANSFER_ENCODING, UPGRADE},
 };
 
 use crate::{
@@ -65,6 +65,8 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
         StatusCode::SWITCHING_PROTOCOLS => response.headers().get(UPGRADE).cloned(),
         _ => None,
     };
+    // Ours, not the upstream's (RFC 9110 §2.5): in HTTP/1.0 every answer would close the visitor's connection.
+    *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
     let (mut cookies, mut location, mut cached) = (false, false, false);
     let mut dropped = Vec::new();
@@ -80,6 +82,10 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
     }
     if dropped.contains(&CONNECTION) {
         dropped.extend(connection_options(headers));
+    }
+    // hyper has read the chunks; the length beside them is void (RFC 9112 §6.3) and would cut them.
+    if dropped.contains(&TRANSFER_ENCODING) {
+        dropped.push(CONTENT_LENGTH);
     }
     for name in dropped {
         headers.remove(name);
@@ -170,6 +176,21 @@ mod tests {
             Protection::Public,
         );
         assert_eq!(out, [("x-stays".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn a_length_beside_chunks_is_void_and_alone_it_stays() {
+        let both = [("content-length", "2"), ("transfer-encoding", "chunked")];
+        assert!(cleansed(&both, Protection::Public).is_empty());
+        assert_eq!(cleansed(&both[..1], Protection::Public), [("content-length".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn the_version_of_an_answer_is_ours() {
+        let mut response = Response::new(());
+        *response.version_mut() = Version::HTTP_10;
+        let origins = Origins { upstream: String::new(), public: String::new() };
+        assert_eq!(cleanse(response, &origins, Protection::Public).version(), Version::HTTP_11);
     }
 
     #[test]

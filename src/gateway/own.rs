@@ -251,3 +251,18 @@ async fn form(body: Incoming) -> Result<Vec<(String, String)>, Refusal> {
     let bytes = Limited::new(body, MAX_FORM).collect().await.map_err(|_| Refusal::Form)?.to_bytes();
     Ok(url::form_urlencoded::parse(&bytes).into_owned().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threat_124_a_client_is_an_address_or_its_ipv6_network() {
+        let limit = SignIns::new(NonZeroU32::new(1));
+        let check = |client: &str| limit.check(client.parse().expect("an address")).is_ok();
+        assert!(check("192.0.2.1") && check("192.0.2.2") && check("2001:db8::1"));
+        assert!(!check("192.0.2.1") && !check("2001:db8::2"), "one each");
+        assert!(check("2001:db8:0:1::1"));
+        assert!(SignIns::new(None).check([192, 0, 2, 1].into()).is_ok());
+    }
+}
