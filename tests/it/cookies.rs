@@ -108,7 +108,7 @@ async fn threat_81_too_many_or_too_long_cookies_are_431_and_no_loop() {
     for request in [many, long] {
         let mut client = stage.connect().await;
         // The rest of a head that is refused may find nobody to take it.
-        client.wire.write(request.to_host(stage.authority()).bytes()).await.ok();
+        client.wire.write(request.for_host(stage.authority()).bytes()).await.ok();
         let answer = client.response().await.expect("an answer");
         assert_eq!(answer.status, 431, "{answer:?}");
         assert_eq!((answer.header("location"), answer.header("set-cookie")), (None, None));
@@ -120,9 +120,7 @@ async fn threat_81_too_many_or_too_long_cookies_are_431_and_no_loop() {
 async fn threat_83_a_key_that_is_rolled_over_opens_what_it_sealed_and_a_key_that_is_gone_does_not() {
     const OLD: &str = "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w=";
     const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU=";
-    let ring = |keys: &[&str]| {
-        format!("secret = \"\"\"\n{}\"\"\"", keys.iter().map(|key| format!("{key}\n")).collect::<String>())
-    };
+    let ring = |keys: &[&str]| format!("secret = \"\"\"\n{}\"\"\"", keys.join("\n"));
     // Attempts live in the browser alone, so another process with the same ring takes them up.
     for (sealed_by, opened_by, opens) in
         [(&[OLD][..], &[NEW, OLD][..], true), (&[NEW, OLD], &[OLD, NEW], true), (&[OLD], &[NEW], false)]
@@ -185,11 +183,11 @@ async fn a_session_ends_when_it_is_idle_too_long_or_old_whatever_is_done() {
     let (idle, busy) = (stage.sign_in(&ADA).await, stage.sign_in(&GRACE).await);
     let status = async |cookie: &str| stage.send(Request::get("/page").header("Cookie", cookie)).await.status;
     for _ in 0..5 {
-        stage.clock.advance(Duration::from_secs(35 * 60));
+        stage.clock.advance(Duration::from_mins(35));
         assert_eq!(status(&busy).await, 200);
     }
     assert_eq!(status(&idle).await, 401, "an hour without use");
-    stage.clock.advance(Duration::from_secs(10 * 60));
+    stage.clock.advance(Duration::from_mins(10));
     assert_eq!(status(&busy).await, 401, "three hours are three hours");
 }
 
@@ -243,4 +241,23 @@ async fn threat_19_long_deep_links_give_way_before_the_cookies_fill_a_head() {
     }
     let landed = browser.open(&stage.url("/page")).await;
     assert_eq!(landed.response.status, 200);
+}
+
+#[tokio::test]
+async fn threat_9_another_site_can_lead_somebody_here_and_do_nothing_in_their_name() {
+    let stage = Stage::builder().start().await;
+    let evil = url::Url::parse("https://evil.example/page").expect("a URL");
+    let mut browser = stage.browser(&ADA);
+    let landed = browser.click(&evil, &stage.url("/page")).await;
+    assert_eq!(landed.response.status, 200, "a link from elsewhere signs in like any other: {landed:?}");
+    assert_eq!(stage.upstream.only().header("sec-fetch-site"), Some("cross-site"));
+    for path in ["/_vestibule/sign_out", "/_vestibule/sign_out?rd=/", "/_vestibule/start?rd=/page"] {
+        let page = browser.click(&evil, &stage.url(path)).await;
+        assert_eq!((page.response.status, page.hops.len()), (200, 0), "a page that asks first: {page:?}");
+    }
+    for path in ["/_vestibule/sign_out", "/_vestibule/start"] {
+        let refused = browser.submit(&evil, &stage.url(path), &[("rd", "/page")]).await;
+        assert_eq!((refused.response.status, refused.hops.len()), (403, 0), "{refused:?}");
+    }
+    assert_eq!(browser.open(&stage.url("/page")).await.hops.len(), 0, "still signed in");
 }

@@ -42,7 +42,7 @@ pub(crate) use self::{
     client::{RawClient, Request, Response},
     configuration::{CLIENT_ID, CLIENT_SECRET, Configuration},
     sidecar::Sidecar,
-    upstream::{Conversation, Recorded, RecordingUpstream},
+    upstream::{Recorded, RecordingUpstream},
 };
 
 /// How long anything may take that a test waits for. Never reached by a passing test.
@@ -53,10 +53,7 @@ pub(crate) const START: Timestamp = Timestamp::from_unix(1_800_000_000);
 
 /// Waits for something that must happen.
 pub(crate) async fn patiently<T>(what: &str, event: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, event).await {
-        Ok(happened) => happened,
-        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
-    }
+    timeout(PATIENCE, event).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
 }
 
 /// A key pair of 2,048 bits takes a while to make, so all providers sign with the same one.
@@ -197,7 +194,7 @@ impl<D: Door> Stage<D> {
 
     /// One request on a connection of its own; `Host` is the app's unless it says otherwise.
     pub(crate) async fn send(&self, request: Request) -> Response {
-        self.connect().await.exchange(&request.to_host(self.authority())).await
+        self.connect().await.exchange(&request.for_host(self.authority())).await
     }
 
     /// Whatever these bytes bring.
@@ -210,7 +207,7 @@ impl<D: Door> Stage<D> {
     /// Asks the ops listener.
     pub(crate) async fn ops(&self, path: &str) -> Response {
         let mut client = RawClient::connect(self.door.ops()).await;
-        client.exchange(&Request::get(path).to_host("ops")).await
+        client.exchange(&Request::get(path).for_host("ops")).await
     }
 
     /// The metrics, as text.

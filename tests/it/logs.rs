@@ -6,12 +6,18 @@ use serde_json::{Value, json};
 
 use crate::{
     demo::provider::{SignInPage, mischief::Answer as Lie, people::ADA},
-    harness::{CLIENT_SECRET, Request, Stage},
+    harness::{Binary, CLIENT_SECRET, Request, Signal, Stage},
 };
 
 #[tokio::test]
 async fn threat_125_no_secret_is_in_log_metrics_or_pages_not_even_at_trace() {
-    let mut stage = Stage::builder().log("level = \"trace\"").start_binary().await;
+    for client_auth in ["client_secret_basic", "client_secret_post"] {
+        let stage = Stage::builder().log("level = \"trace\"").provider(&format!("client_auth = {client_auth:?}"));
+        nothing_leaks(stage.start_binary().await).await;
+    }
+}
+
+async fn nothing_leaks(mut stage: Stage<Binary>) {
     let canaries = Arc::new(Mutex::new(vec![CLIENT_SECRET.to_owned(), "canary-client-secret".to_owned()]));
     let caught = Arc::clone(&canaries);
     stage.provider.lie(move |answer| {
@@ -66,7 +72,7 @@ async fn threat_125_no_secret_is_in_log_metrics_or_pages_not_even_at_trace() {
     let signed_out = browser.submit(&stage.public_url, "/_vestibule/sign_out", &[]).await;
     pages += &signed_out.response.text();
     let metrics = stage.metrics().await;
-    stage.door.process.signal(crate::harness::Signal::Terminate).await;
+    stage.door.process.signal(Signal::Terminate).await;
     let (status, log) = stage.door.process.end().await;
     assert_eq!(status.code(), Some(0));
 
@@ -110,7 +116,7 @@ async fn threat_126_whatever_somebody_is_called_a_line_stays_one_line() {
             .send(Request::get("/public/x").header("User-Agent", "a\u{9b}31m").header("Host", "forged\u{9b}31m"))
             .await;
         stage.send(Request::get("/_vestibule/callback?error=forged%0aline&state=x%1b[31m").navigation()).await;
-        stage.door.process.signal(crate::harness::Signal::Terminate).await;
+        stage.door.process.signal(Signal::Terminate).await;
         let (_, log) = stage.door.process.end().await;
         assert!(!log.contains(['\u{1b}', '\u{9b}', '\r', '\u{2028}']), "{format}: {log:?}");
         for line in log.lines() {
@@ -133,7 +139,7 @@ async fn each_line_is_one_json_object_and_each_request_has_one() {
     stage.send(Request::get("/public/page")).await;
     let ids: Vec<_> =
         stage.upstream.take().iter().map(|r| r.header("x-request-id").expect("an id").to_owned()).collect();
-    stage.door.process.signal(crate::harness::Signal::Terminate).await;
+    stage.door.process.signal(Signal::Terminate).await;
     let (_, log) = stage.door.process.end().await;
     let events: Vec<Value> = log
         .lines()

@@ -86,11 +86,6 @@ impl Process {
         self.lines.borrow().join("\n")
     }
 
-    /// Line by line.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines.borrow().clone()
-    }
-
     /// Sends a signal. By the shell, because the standard library has no way and `unsafe` is forbidden.
     pub(crate) async fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("it has not been waited for");
