@@ -1,3 +1,20 @@
-//! x
+//! The whole sidecar, in process or as the real binary, between a provider, an upstream and visitors of our own.
+//!
+//! What one module does is tested beside its code; what is tested here is what only
+//! the whole can promise: which bytes reach the upstream, which come back, and what
+//! is left of a request that should never have been one. Rows carry the number of
+//! their threat, or the id of the advisory that they come from. No row trusts a
+//! status alone: each asks the upstream what it has seen.
+//!
+//! [`harness`] has the parts. Ports are free ones, waiting is for events, and the
+//! time is moved by hand.
+
+/// The development provider of the demo; here it lies as well.
+#[path = "../../examples/demo"]
+mod demo {
+    pub(crate) mod provider;
+    pub(crate) mod serving;
+}
+mod harness;
 
 mod layering;

@@ -1,0 +1,161 @@
+//! The real program: its command line, its output, its signals, its exit.
+
+use std::{
+    net::SocketAddr,
+    process::{ExitStatus, Stdio},
+    thread,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::watch,
+};
+
+use super::{Door, patiently};
+
+/// A signal that stops a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Signal {
+    Terminate,
+    Interrupt,
+    HangUp,
+}
+
+impl Signal {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "TERM",
+            Self::Interrupt => "INT",
+            Self::HangUp => "HUP",
+        }
+    }
+}
+
+/// A run of the program; killed when it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    lines: watch::Receiver<Vec<String>>,
+    _folder: TempDir,
+}
+
+impl Process {
+    /// Runs it with these arguments, in a folder of its own that holds these files.
+    pub(crate) fn run(arguments: &[&str], files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).expect("a file in a folder of our own");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        command.args(arguments).current_dir(folder.path()).env_remove("RUST_LOG");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("cargo has built the program");
+        let (said, lines) = watch::channel(Vec::new());
+        read_lines(child.stdout.take().expect("it is piped"), said.clone());
+        read_lines(child.stderr.take().expect("it is piped"), said);
+        Self { child, lines, _folder: folder }
+    }
+
+    /// Waits for a line that `find` makes something of.
+    pub(crate) async fn line<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let mut lines = self.lines.clone();
+        let mut found = None;
+        let said = patiently(what, async {
+            let heard = lines.wait_for(|lines| {
+                found = lines.iter().find_map(|line| find(line));
+                found.is_some()
+            });
+            heard.await.is_ok()
+        })
+        .await;
+        match found {
+            Some(found) => found,
+            None => panic!("it ended (or closed its output: {said}) without {what}:\n{}", self.output()),
+        }
+    }
+
+    /// Waits for a JSON line that `find` makes something of.
+    pub(crate) async fn event<T>(&self, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
+        self.line(what, |line| find(&serde_json::from_str(line).ok()?)).await
+    }
+
+    /// All that it has printed so far, on either output.
+    pub(crate) fn output(&self) -> String {
+        self.lines.borrow().join("\n")
+    }
+
+    /// Line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.borrow().clone()
+    }
+
+    /// Sends a signal. By the shell, because the standard library has no way and `unsafe` is forbidden.
+    pub(crate) async fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("it has not been waited for");
+        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), &id.to_string()]).status().await;
+        assert!(sent.expect("there is a shell").success(), "{signal:?} could not be sent");
+    }
+
+    /// How it ended, and all that it printed until then.
+    pub(crate) async fn end(&mut self) -> (ExitStatus, String) {
+        let status = patiently("its end", self.child.wait()).await.expect("it can be waited for");
+        let mut lines = self.lines.clone();
+        // Both readers have gone once both outputs are read to their end.
+        patiently("the end of its output", async { while lines.changed().await.is_ok() {} }).await;
+        (status, self.output())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("---- vestibule said ----\n{}", self.output());
+        }
+    }
+}
+
+fn read_lines(from: impl AsyncRead + Unpin + Send + 'static, to: watch::Sender<Vec<String>>) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(from).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            to.send_modify(|lines| lines.push(String::from_utf8_lossy(&line).into_owned()));
+        }
+    });
+}
+
+/// `vestibule serve`, up and running.
+pub(crate) struct Binary {
+    /// The process itself.
+    pub(crate) process: Process,
+    address: SocketAddr,
+    ops: SocketAddr,
+}
+
+impl Binary {
+    pub(super) async fn serve(configuration: &str) -> Self {
+        let process = Process::run(&["serve", "--config", "vestibule.toml"], &[("vestibule.toml", configuration)]);
+        let (address, ops) = process
+            .event("the line that says where it listens", |event| {
+                let fields = event.get("fields").unwrap_or(event);
+                if event["message"] != "listening" && fields["message"] != "listening" {
+                    return None;
+                }
+                let read = |name: &str| fields[name].as_str()?.parse().ok();
+                Some((read("address")?, read("ops")?))
+            })
+            .await;
+        Self { process, address, ops }
+    }
+}
+
+impl Door for Binary {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn ops(&self) -> SocketAddr {
+        self.ops
+    }
+}

@@ -1,0 +1,238 @@
+//! What an operator would write, section by section, in the final names.
+
+use std::net::SocketAddr;
+
+use rustls::pki_types::CertificateDer;
+use socket2::{Domain, Socket, Type};
+use url::Url;
+
+/// How Vestibule is known at the provider.
+pub(crate) const CLIENT_ID: &str = "vestibule-of-the-wiki";
+/// And by what; odd enough to show a client that forgets to encode it (RFC 6749 §2.3.1).
+pub(crate) const CLIENT_SECRET: &str = "canary-client-secret/+:%";
+
+/// A `vestibule.toml` in its making. Each section's lines come after the usual ones
+/// and take the place of those with the same key.
+#[derive(Clone)]
+pub(crate) struct Configuration {
+    server: String,
+    tls: String,
+    limits: String,
+    log: String,
+    keys: String,
+    session: String,
+    provider: String,
+    app: String,
+    app_tables: String,
+    access: String,
+    routes: String,
+    more: String,
+    public_host: String,
+    scheme: &'static str,
+    pub(super) roots: Vec<CertificateDer<'static>>,
+}
+
+impl Configuration {
+    /// One provider, one app that lets anyone in who signs in.
+    pub(super) fn usual() -> Self {
+        let empty = String::new;
+        Self {
+            server: empty(),
+            tls: empty(),
+            limits: empty(),
+            log: empty(),
+            keys: empty(),
+            session: empty(),
+            provider: empty(),
+            app: empty(),
+            app_tables: empty(),
+            access: empty(),
+            routes: empty(),
+            more: empty(),
+            public_host: "127.0.0.1".to_owned(),
+            scheme: "http",
+            roots: Vec::new(),
+        }
+    }
+
+    /// `[server]`
+    pub(crate) fn server(mut self, lines: &str) -> Self {
+        self.server = lines.to_owned();
+        self
+    }
+
+    /// `[server.limits]`
+    pub(crate) fn limits(mut self, lines: &str) -> Self {
+        self.limits = lines.to_owned();
+        self
+    }
+
+    /// `[log]`
+    pub(crate) fn log(mut self, lines: &str) -> Self {
+        self.log = lines.to_owned();
+        self
+    }
+
+    /// `[keys]`
+    pub(crate) fn keys(mut self, lines: &str) -> Self {
+        self.keys = lines.to_owned();
+        self
+    }
+
+    /// `[session]`
+    pub(crate) fn session(mut self, lines: &str) -> Self {
+        self.session = lines.to_owned();
+        self
+    }
+
+    /// `[[provider]]`
+    pub(crate) fn provider(mut self, lines: &str) -> Self {
+        self.provider = lines.to_owned();
+        self
+    }
+
+    /// `[[app]]`
+    pub(crate) fn app(mut self, lines: &str) -> Self {
+        self.app = lines.to_owned();
+        self
+    }
+
+    /// `[app.tls]` and other tables of the app, with their headings.
+    pub(crate) fn app_tables(mut self, tables: &str) -> Self {
+        self.app_tables = tables.to_owned();
+        self
+    }
+
+    /// `[app.access]`
+    pub(crate) fn access(mut self, lines: &str) -> Self {
+        self.access = lines.to_owned();
+        self
+    }
+
+    /// One more `[[app.route]]` that is public.
+    pub(crate) fn public(mut self, path: &str) -> Self {
+        self.routes += &format!("[[app.route]]\npath = {path:?}\naccess = \"public\"\n");
+        self
+    }
+
+    /// One more `[[app.route]]` that is public for some methods.
+    pub(crate) fn public_for(mut self, path: &str, methods: &str) -> Self {
+        self.routes += &format!("[[app.route]]\npath = {path:?}\nmethods = {methods}\naccess = \"public\"\n");
+        self
+    }
+
+    /// Whatever comes after the app: further providers and apps, with their headings.
+    /// `PORT`, `ISSUER` and `UPSTREAM` (host and port) stand for what the first ones have.
+    pub(crate) fn more(mut self, tables: &str) -> Self {
+        self.more = tables.to_owned();
+        self
+    }
+
+    /// Another host for the app than 127.0.0.1.
+    pub(crate) fn public_host(mut self, host: &str) -> Self {
+        self.public_host = host.to_owned();
+        self
+    }
+
+    /// `[server.tls]`, an https public URL, and browsers that trust it.
+    pub(crate) fn tls(mut self, lines: &str, root: CertificateDer<'static>) -> Self {
+        self.tls = lines.to_owned();
+        self.scheme = "https";
+        self.roots.push(root);
+        self
+    }
+
+    /// A public URL in https, although visitors come in the clear: a proxy in front has the TLS.
+    pub(crate) fn behind_tls(mut self) -> Self {
+        self.scheme = "https";
+        self
+    }
+
+    /// `public_url`, at this port.
+    pub(super) fn public_url(&self, port: u16) -> Url {
+        let text = format!("{}://{}:{port}/", self.scheme, self.public_host);
+        Url::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// The file.
+    pub(super) fn text(&self, port: u16, issuer: &str, upstream: SocketAddr) -> String {
+        let public_url = self.public_url(port).origin().ascii_serialization();
+        let mut text = String::new();
+        let server = [
+            format!("listen = [\"127.0.0.1:{port}\"]"),
+            "ops_listen = \"127.0.0.1:0\"".to_owned(),
+            "workers = 1".to_owned(),
+            "drain_delay = \"0s\"".to_owned(),
+            "drain_timeout = \"5s\"".to_owned(),
+        ];
+        let provider = [
+            "id = \"company\"".to_owned(),
+            format!("issuer = {issuer:?}"),
+            format!("client_id = {CLIENT_ID:?}"),
+            format!("client_secret = {CLIENT_SECRET:?}"),
+        ];
+        let app = [
+            "id = \"wiki\"".to_owned(),
+            "name = \"Team wiki\"".to_owned(),
+            format!("public_url = {public_url:?}"),
+            format!("upstream = \"http://{upstream}\""),
+        ];
+        section(&mut text, "[server]", &server, &self.server);
+        if !self.tls.is_empty() {
+            section(&mut text, "[server.tls]", &[], &self.tls);
+        }
+        section(&mut text, "[server.limits]", &[], &self.limits);
+        // Access lines go to standard output, which a test that runs in process shares with its runner.
+        section(&mut text, "[log]", &["access = false".to_owned()], &self.log);
+        if !self.keys.is_empty() {
+            section(&mut text, "[keys]", &[], &self.keys);
+        }
+        section(&mut text, "[session]", &[], &self.session);
+        section(&mut text, "[[provider]]", &provider, &self.provider);
+        section(&mut text, "[[app]]", &app, &self.app);
+        text += &self.app_tables;
+        section(&mut text, "\n[app.access]", &["policy = \"anyone\"".to_owned()], &self.access);
+        text += &self.routes;
+        text += &self
+            .more
+            .replace("PORT", &port.to_string())
+            .replace("ISSUER", issuer)
+            .replace("UPSTREAM", &upstream.to_string());
+        text
+    }
+}
+
+fn section(text: &mut String, heading: &str, usual: &[String], lines: &str) {
+    let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    let replaced: Vec<_> = lines.lines().map(key).collect();
+    let kept = usual.iter().map(String::as_str).filter(|line| !replaced.contains(&key(line)));
+    for line in std::iter::once(heading).chain(kept).chain(lines.lines()) {
+        text.push_str(line);
+        text.push('\n');
+    }
+}
+
+/// A port that is nobody else's until Vestibule listens there.
+///
+/// The public URL is part of the configuration and of the client's registration, so
+/// its port must be known before the start. A bound socket that does not listen keeps
+/// it: the kernel gives the port to no one who asks for any, and lets another socket
+/// listen there as long as both allow the address to be used again.
+pub(super) struct Reservation {
+    socket: Socket,
+}
+
+impl Reservation {
+    pub(super) fn make() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_reuse_address(true).expect("a fresh socket takes options");
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any_port.into()).expect("a free port");
+        Self { socket }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        let address = self.socket.local_addr().ok().and_then(|address| address.as_socket());
+        address.expect("a bound socket has an address").port()
+    }
+}
