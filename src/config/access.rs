@@ -132,7 +132,8 @@ pub(super) fn missing(app: &Section<'_>) -> Reported {
     app.report().add(
         Fault::at(app.place(), "this app does not say who may enter")
             .why("an app without `[app.access]` is open to invited people only, and this version knows no invitations yet: nobody could come in")
-            .help(POLICIES),
+            .help(POLICIES)
+            .absence(app.place(), &["access"]),
     )
 }
 
@@ -154,7 +155,8 @@ pub(super) fn read_access(section: &Section<'_>, scope: Scope<'_>) -> Reading<Ac
         section.report().add(
             Fault::at(section.place(), "`policy` is missing in `[app.access]`")
                 .why("without it the app is open to invited people only, and this version knows no invitations yet")
-                .help(POLICIES),
+                .help(POLICIES)
+                .absence(section.place(), &["policy"]),
         )
     })?;
     let (allow, deny) = (allow?, deny?);
@@ -162,7 +164,8 @@ pub(super) fn read_access(section: &Section<'_>, scope: Scope<'_>) -> Reading<Ac
         (Policy::Listed, true) => Err(section.report().add(
             Fault::at(policy.place, "`policy` is \"listed\", and `allow` lists nobody")
                 .why("nobody could enter")
-                .help("write, for example: allow = [{ email_domain = \"example.com\" }]"),
+                .help("write, for example: allow = [{ email_domain = \"example.com\" }]")
+                .absence(section.place(), &["allow"]),
         )),
         (Policy::Anyone, false) => Err(section.report().add(
             section
@@ -198,7 +201,8 @@ fn read_condition(section: &Section<'_>, scope: Scope<'_>) -> Reading<Condition>
         }
         (None, None) => None,
         (Some(lone), None) | (None, Some(lone)) => {
-            let fault = Fault::at(lone.place, "`claim` and `is` belong together");
+            let fault =
+                Fault::at(lone.place, "`claim` and `is` belong together").absence(section.place(), &["claim", "is"]);
             return Err(section
                 .report()
                 .add(fault.help("write, for example: { claim = \"hd\", is = \"example.com\" }")));
@@ -207,7 +211,8 @@ fn read_condition(section: &Section<'_>, scope: Scope<'_>) -> Reading<Condition>
     let address = email.as_ref().map(|email| email.place).or(email_domain.as_ref().map(|domain| domain.place));
     let named = group.as_ref().map(|group| group.place).or(claim.as_ref().map(|claim| claim.place));
     if address.is_none() && named.is_none() && ip.is_none() {
-        let fault = Fault::at(section.place(), "this condition asks for nothing");
+        let fault = Fault::at(section.place(), "this condition asks for nothing")
+            .absence(section.place(), &["email", "email_domain", "group", "claim", "is", "ip"]);
         return Err(section
             .report()
             .add(fault.help("a condition has email, email_domain, group, claim with is, or ip")));
@@ -258,6 +263,7 @@ fn check_provider(
         (Some(place), None) if scope.own?.len() > 1 => Err(section.report().add(
             Fault::at(place, "a condition on groups or claims must name its `provider` here")
                 .why("this app has several providers, and each gives out its names as it likes")
+                .absence(section.place(), &["provider"])
                 .help("add provider = \"…\" to the condition"),
         )),
         _ => Ok(()),

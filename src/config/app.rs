@@ -293,6 +293,7 @@ fn read_own_providers(section: &Section<'_>, providers: &Providers) -> Reading<V
                 section
                     .fault(&["providers"], "`providers` must say who signs people in to this app")
                     .why("there are several providers, and a session counts only where its provider is listed")
+                    .absence(section.place(), &["providers"])
                     .help(format!("write one or more of: providers = [{}]", ids.join(", "))),
             )
         })?;

@@ -15,7 +15,7 @@ use std::{
     fmt,
 };
 
-use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
 
 use crate::config::source::Source;
 
@@ -45,6 +45,7 @@ pub(super) struct Fault {
     related: Vec<(Place, String)>,
     why: Option<String>,
     help: Option<String>,
+    absence: Option<(Place, Vec<&'static str>)>,
 }
 
 impl Fault {
@@ -55,7 +56,15 @@ impl Fault {
 
     /// A fault without a line: a file that cannot be read.
     pub(super) fn nowhere(title: impl Into<String>) -> Self {
-        Self { place: None, title: title.into(), label: None, related: Vec::new(), why: None, help: None }
+        Self {
+            place: None,
+            title: title.into(),
+            label: None,
+            related: Vec::new(),
+            why: None,
+            help: None,
+            absence: None,
+        }
     }
 
     /// What stands beside the underlined text.
@@ -82,43 +91,60 @@ impl Fault {
         self
     }
 
+    /// Says that it is a fault because none of some keys is in a section: it goes without saying where one of them is
+    /// there, misspelt.
+    pub(super) fn absence(mut self, section: Place, keys: &[&'static str]) -> Self {
+        self.absence = Some((section, keys.to_vec()));
+        self
+    }
+
     fn render(&self, sources: &[Source], renderer: &Renderer) -> String {
-        let mut snippets: BTreeMap<(bool, usize), Vec<(Place, AnnotationKind, Option<&str>)>> = BTreeMap::new();
+        let mut snippets = Vec::new();
         if let Some(place) = self.place {
-            let primary = (place, AnnotationKind::Primary, self.label.as_deref());
-            snippets.entry((false, place.source)).or_default().push(primary);
-            for (other, label) in &self.related {
-                let key = (other.source != place.source, other.source);
-                snippets.entry(key).or_default().push((*other, AnnotationKind::Context, Some(label)));
-            }
+            let primary = Mark { place, kind: AnnotationKind::Primary, label: self.label.as_deref() };
+            let related = self.related.iter().map(|(place, label)| Mark {
+                place: *place,
+                kind: AnnotationKind::Context,
+                label: Some(label.as_str()),
+            });
+            let (here, elsewhere): (Vec<_>, Vec<_>) = related.partition(|mark| mark.place.source == place.source);
+            snippets.push(snippet(sources, primary, here));
+            snippets.extend(elsewhere.into_iter().map(|mark| snippet(sources, mark, Vec::new())));
         }
         let elements = snippets
             .into_iter()
-            .map(|((_, source), annotations)| Element::from(snippet(&sources[source], &annotations)))
+            .map(Element::from)
             .chain(self.why.as_deref().map(|why| Level::NOTE.message(why).into()))
             .chain(self.help.as_deref().map(|help| Level::HELP.message(help).into()));
         renderer.render(&[Level::ERROR.primary_title(self.title.as_str()).elements(elements)])
     }
 }
 
-/// Only the lines that matter: a source may have four million bytes.
-fn snippet<'a>(
-    source: &'a Source,
-    annotations: &[(Place, AnnotationKind, Option<&'a str>)],
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+/// A stretch of text to underline.
+struct Mark<'a> {
+    place: Place,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+}
+
+/// The lines of one source that the marks are in, and no others: a source may have four million bytes.
+fn snippet<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Snippet<'a, Annotation<'a>> {
+    let source = &sources[mark.place.source];
     let text = source.shown();
-    let start = annotations.iter().map(|(place, ..)| place.start).min().unwrap_or(0);
-    let end = annotations.iter().map(|(place, ..)| place.end).max().unwrap_or(0);
-    let (start, end) = (floor_char(text, start), floor_char(text, end));
-    let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let marks: Vec<_> = std::iter::once(mark).chain(others).collect();
+    let start = marks.iter().map(|mark| mark.place.start).min().unwrap_or(0);
+    let end = marks.iter().map(|mark| mark.place.end).max().unwrap_or(0);
+    let first = text[..floor_char(text, start)].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = floor_char(text, end);
     let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
-    let spans = annotations.iter().map(|&(place, kind, label)| {
-        kind.span(floor_char(text, place.start) - first..floor_char(text, place.end) - first).label(label)
-    });
+    let underline = |mark: Mark<'a>| {
+        let span = floor_char(text, mark.place.start) - first..floor_char(text, mark.place.end) - first;
+        mark.kind.span(span).label(mark.label)
+    };
     Snippet::source(&text[first..last])
-        .line_start(source.position(first).0)
+        .line_start(source.line(first))
         .path(source.name())
-        .annotations(spans.collect::<Vec<_>>())
+        .annotations(marks.into_iter().map(underline))
 }
 
 /// The nearest place at or before `index` where a character starts.
@@ -143,7 +169,10 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let renderer = Renderer::plain();
         for fault in self.faults.iter().take(MAX_RENDERED) {
-            writeln!(f, "{}\n", fault.render(&self.sources, &renderer))?;
+            for line in fault.render(&self.sources, &renderer).lines() {
+                writeln!(f, "{}", line.trim_end())?;
+            }
+            writeln!(f)?;
         }
         let hidden = self.faults.len().saturating_sub(MAX_RENDERED);
         if hidden > 0 {
@@ -174,7 +203,7 @@ pub(super) struct Report {
     sources: Vec<Source>,
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<String>>,
-    known_keys: RefCell<BTreeMap<&'static str, BTreeSet<&'static str>>>,
+    known_keys: RefCell<KnownKeys>,
     unknown_keys: RefCell<Vec<UnknownKey>>,
 }
 
@@ -182,6 +211,8 @@ pub(super) struct Report {
 #[derive(Debug)]
 struct UnknownKey {
     section: &'static str,
+    /// Where the section is.
+    within: Place,
     key: String,
     place: Place,
 }
@@ -215,7 +246,7 @@ impl Report {
         self.warnings.borrow_mut().push(match place {
             Some(place) => {
                 let source = self.source(place.source);
-                format!("{}:{}: {text}", source.name(), source.position(place.start).0)
+                format!("{}:{}: {text}", source.name(), source.line(place.start))
             }
             None => text.to_string(),
         });
@@ -227,52 +258,66 @@ impl Report {
     }
 
     /// Notes a key that nobody asked for; judged at the end, when all known keys are known.
-    pub(super) fn unknown_key(&self, section: &'static str, key: &str, place: Place) -> Reported {
-        self.unknown_keys.borrow_mut().push(UnknownKey { section, key: key.to_owned(), place });
+    pub(super) fn unknown_key(&self, section: &'static str, within: Place, key: &str, place: Place) -> Reported {
+        self.unknown_keys.borrow_mut().push(UnknownKey { section, within, key: key.to_owned(), place });
         Reported(())
     }
 
     /// The keys that each section asked for.
     #[cfg(test)]
-    pub(super) fn known_keys(&self) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    pub(super) fn known_keys(&self) -> KnownKeys {
         self.known_keys.borrow().clone()
     }
 
     /// The value with its warnings if nothing is on record, else everything that is, in order and once each.
     pub(super) fn conclude<T>(self, value: Result<T, Reported>) -> Result<(T, Vec<String>), Faults> {
         let known = self.known_keys.into_inner();
+        let unknown = self.unknown_keys.into_inner();
         let mut faults = self.faults.into_inner();
-        faults.extend(self.unknown_keys.into_inner().iter().map(|unknown| unknown.fault(&known)));
+        faults.retain(|fault| !unknown.iter().any(|unknown| unknown.explains(fault, &known)));
+        faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
         match value {
             Ok(value) if faults.is_empty() => Ok((value, self.warnings.into_inner())),
             Ok(_) | Err(Reported(())) => {
-                faults.sort_by(|a, b| (a.place, &a.title).cmp(&(b.place, &b.title)));
-                faults.dedup_by(|a, b| (a.place, &a.title) == (b.place, &b.title));
+                faults.sort_by_key(|fault| fault.place);
+                let mut seen = BTreeSet::new();
+                faults.retain(|fault| seen.insert((fault.place, fault.title.clone())));
                 Err(Faults { sources: self.sources.into_iter().map(Source::masked).collect(), faults })
             }
         }
     }
 }
 
+/// The keys by section.
+type KnownKeys = BTreeMap<&'static str, BTreeSet<&'static str>>;
+
 impl UnknownKey {
-    fn fault(&self, known: &BTreeMap<&'static str, BTreeSet<&'static str>>) -> Fault {
-        let fault =
-            Fault::at(self.place, format!("unknown key `{}` in {}", self.key.escape_debug(), brackets(self.section)));
-        let here = known.get(self.section);
-        let similar = here
-            .into_iter()
-            .flatten()
-            .map(|key| (strsim::jaro_winkler(key, &self.key), key))
-            .filter(|(similarity, _)| *similarity >= SIMILAR)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        if let Some((_, key)) = similar {
-            return fault.label(format!("did you mean `{key}`?"));
+    /// The key that was meant.
+    fn meant(&self, known: &KnownKeys) -> Option<&'static str> {
+        let here = known.get(self.section).into_iter().flatten();
+        let similar = here.map(|key| (strsim::jaro_winkler(key, &self.key), *key));
+        let nearest = similar.max_by(|a, b| a.0.total_cmp(&b.0));
+        nearest.filter(|(similarity, _)| *similarity >= SIMILAR).map(|(_, key)| key)
+    }
+
+    /// Whether a fault is there only because this key is misspelt.
+    fn explains(&self, fault: &Fault, known: &KnownKeys) -> bool {
+        fault.absence.as_ref().is_some_and(|(section, keys)| {
+            *section == self.within && self.meant(known).is_some_and(|meant| keys.contains(&meant))
+        })
+    }
+
+    fn fault(&self, known: &KnownKeys) -> Fault {
+        let place = if self.section.is_empty() { "at" } else { "in" };
+        let title = format!("unknown key `{}` {place} {}", quoted(&self.key), brackets(self.section));
+        let fault = Fault::at(self.place, title);
+        if let Some(meant) = self.meant(known) {
+            return fault.label(format!("did you mean `{meant}`?"));
         }
-        let elsewhere = known.iter().find(|(_, keys)| keys.contains(self.key.as_str()));
-        if let Some((section, _)) = elsewhere {
+        if let Some((section, _)) = known.iter().find(|(_, keys)| keys.contains(self.key.as_str())) {
             return fault.label(format!("this is a key of {}", brackets(section)));
         }
-        let keys: Vec<_> = here.into_iter().flatten().map(|key| format!("`{key}`")).collect();
+        let keys: Vec<_> = known.get(self.section).into_iter().flatten().map(|key| format!("`{key}`")).collect();
         fault.help(format!("the keys here are {}", keys.join(", ")))
     }
 }

@@ -100,9 +100,17 @@ const CHOICES: [(&str, &str, &[&str]); 2] = [
     ("provider", "client_auth", &["client_secret_jwt", "private_key_jwt", "tls_client_auth", "workload_identity"]),
 ];
 
+/// Keys whose value a later version also takes as a table.
+const TABLES: [(&str, &str); 1] = [("app.route", "access")];
+
 /// Whether a later version knows the key there.
 pub(super) fn knows(section: &str, key: &str) -> bool {
     KEYS.iter().any(|(name, keys)| *name == section && keys.contains(&key))
+}
+
+/// Whether a later version takes a table there.
+pub(super) fn knows_table(section: &str, key: &str) -> bool {
+    TABLES.contains(&(section, key))
 }
 
 /// Whether a later version knows the word there.

@@ -32,7 +32,7 @@ pub(super) fn parse_url(text: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
-/// An [`parse_url`] that ends with its host and port.
+/// The same, ending with its host or port.
 pub(super) fn parse_origin(text: &str) -> Result<Url, Wrong> {
     let url = parse_url(text)?;
     if url.path() == "/" { Ok(url) } else { Err(Wrong::new("must end with the host or port, without a path")) }

@@ -17,13 +17,23 @@ pub(super) fn secrets(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Whether a key names something that nobody but the provider may know.
+/// Whether a key names something that nobody but the provider may know, or seems to be meant to.
 pub(super) fn is_secret_key(key: &str) -> bool {
+    const SECRETS: [&str; 6] = ["secret", "password", "passwd", "passphrase", "token", "credential"];
+    /// How many letters of a word may be wrong; with two, `socket` would be one.
+    const SLIPS: usize = 1;
     let key = key.to_ascii_lowercase();
-    let sounds_secret =
-        ["secret", "password", "passwd", "passphrase", "token", "credential"].iter().any(|s| key.contains(s));
-    // These hold the path of a file, a date and a choice.
-    sounds_secret && !["_file", "_expires", "access_token"].iter().any(|harmless| key.ends_with(harmless))
+    // These hold the path of a file, a date, an algorithm, a URL and a choice.
+    if ["_file", "_expires", "_alg", "_endpoint", "access_token"].iter().any(|harmless| key.ends_with(harmless)) {
+        return false;
+    }
+    let misspelt = |word: &str| SECRETS.iter().any(|secret| strsim::damerau_levenshtein(word, secret) <= SLIPS);
+    SECRETS.iter().any(|secret| key.contains(secret)) || key.split(['_', '-']).any(misspelt)
+}
+
+/// The same for variables of the environment, where `KEY` is no name of a file.
+pub(super) fn is_secret_variable(name: &str) -> bool {
+    is_secret_key(name) || name.to_ascii_lowercase().contains("key")
 }
 
 /// Whatever follows `key =` for a secret key, to the end of its string or line.
@@ -91,7 +101,8 @@ mod tests {
     fn secrets_are_masked_however_they_are_written() {
         for (line, expected) in [
             ("client_secret = \"s3cr3t\"", "client_secret = ********"),
-            ("client_secrt_password='s3cr3t' # x", "client_secrt_password=************"),
+            ("client_password='s3cr3t' # x", "client_password=************"),
+            ("client_secert='s3cr3t'", "client_secert=********"),
             ("\"client_secret\"=\"s3\"", "\"client_secret\"=****"),
             ("a = { client_secret = \"s3\" }", "a = { client_secret = ******"),
             ("secret = \"\"\"\nk1\nk2\"\"\"\nid = 1", "secret = ***\n**\n**\"\"\"\nid = 1"),

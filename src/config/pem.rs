@@ -57,7 +57,8 @@ fn required_path(section: &Section<'_>, key: &'static str) -> Reading<Placed<Pat
         section.report().add(
             section
                 .fault(&[key], format!("`{key}` is missing"))
-                .help("TLS needs `certificate` and `private_key`, both PEM files"),
+                .help("TLS needs `certificate` and `private_key`, both PEM files")
+                .absence(section.place(), &[key]),
         )
     })
 }

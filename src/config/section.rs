@@ -12,19 +12,20 @@ use std::{
     fmt,
     num::NonZeroU32,
     ops::{Deref, RangeInclusive},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
-use crate::{
-    config::{
-        fault::{Fault, Place, Report, Reported, brackets, quoted},
-        later, mask,
-        source::{self, MAX_NAMED_FILE},
-        tree::{FilledIn, Node, Table, Value},
-    },
-    secret::Secret,
+use crate::config::{
+    fault::{Fault, Place, Report, Reported, brackets, quoted},
+    later, mask,
+    tree::{FilledIn, Node, Table, Value},
 };
+
+mod duration;
+mod files;
+
+pub(super) use duration::show as show_duration;
 
 /// What a getter gives: a value, or the proof that its absence is on record.
 pub(super) type Reading<T> = Result<T, Reported>;
@@ -117,7 +118,7 @@ impl<'a> Section<'a> {
                         .help("remove it; what it is for comes with a later version"),
                 )
             } else {
-                self.report.unknown_key(self.name, key, entry.key)
+                self.report.unknown_key(self.name, self.place, key, entry.key)
             });
         }
         outcome
@@ -140,9 +141,10 @@ impl<'a> Section<'a> {
     }
 
     /// Puts on record that there is no section of a name below this one.
-    pub(super) fn missing(&self, name: &str, why: &str, example: &str) -> Reported {
+    pub(super) fn missing(&self, name: &'static str, why: &str, example: &str) -> Reported {
         let title = format!("there is no {} in {}", brackets(name), self.report.source_names());
-        self.report.add(Fault::nowhere(title).why(why).help(format!("write, for example:\n\n{example}")))
+        let fault = Fault::nowhere(title).why(why).help(format!("write, for example:\n\n{example}"));
+        self.report.add(fault.absence(self.place, &[name]))
     }
 
     /// Where the value of a key is, if it is set.
@@ -157,7 +159,7 @@ impl<'a> Section<'a> {
 
     fn wrong(&self, key: &str, node: &Node, wrong: Wrong) -> Reported {
         let mut fault = Fault::at(node.place, format!("`{key}` {}", wrong.what));
-        if let Value::Text { text, filled_in: FilledIn::Yes } = &node.value
+        if let Value::Text { text, filled_in: FilledIn::Shown } = &node.value
             && !mask::is_secret_key(key)
         {
             fault = fault.label(format!("with the environment filled in: `{}`", quoted(&mask::secrets(text))));
@@ -169,6 +171,9 @@ impl<'a> Section<'a> {
     fn wrong_kind(&self, key: &str, node: &Node, expected: &str) -> Reported {
         match node.value {
             Value::Faulty(reported) => reported,
+            Value::Table(_) if later::knows_table(self.name, key) => {
+                self.wrong(key, node, Wrong::new("as a table is not in this version").help(format!("write {expected}")))
+            }
             _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
         }
     }
@@ -219,7 +224,8 @@ impl<'a> Section<'a> {
         let Some(node) = self.find(key) else {
             return Err(self.report.add(
                 Fault::at(self.place, format!("`{key}` is missing in {}", brackets(self.name)))
-                    .help(format!("write, for example: {key} = {example}")),
+                    .help(format!("write, for example: {key} = {example}"))
+                    .absence(self.place, &[key]),
             ));
         };
         self.parse_text(key, node, |text| {
@@ -296,12 +302,12 @@ impl<'a> Section<'a> {
                     Wrong::new("needs a unit").help("write, for example, \"30s\" or \"5m\""),
                 ));
             }
-            _ => self.parse_text(key, node, parse_duration)?.value,
+            _ => self.parse_text(key, node, duration::parse)?.value,
         };
         if range.contains(&duration) {
             return Ok(duration);
         }
-        let (least, most) = (show_duration(*range.start()), show_duration(*range.end()));
+        let (least, most) = (duration::show(*range.start()), duration::show(*range.end()));
         Err(self.wrong(key, node, Wrong::new(format_args!("must be from {least} to {most}"))))
     }
 
@@ -330,62 +336,6 @@ impl<'a> Section<'a> {
             Value::Integer(number) => *number == 0,
             _ => false,
         })
-    }
-
-    /// The path of a file, below the folder of the configuration file where it is relative.
-    pub(super) fn path(&self, key: &'static str) -> Reading<Option<Placed<PathBuf>>> {
-        let path = self.optional(key, |text| {
-            if text.contains(['\n', '\0']) {
-                return Err(Wrong::new("must be the path of a file").help("the file's content does not belong here"));
-            }
-            Ok(text.to_owned())
-        })?;
-        Ok(path.map(|path| Placed { value: self.report.source(path.place.source).resolve(&path), place: path.place }))
-    }
-
-    /// A secret, written here or in a file: value or `_file`, never both. One trailing newline of the file is cut.
-    /// The text of a secret that is empty is a fault: the operator meant to give one.
-    pub(super) fn secret<T>(
-        &self,
-        key: &'static str,
-        key_file: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Wrong>,
-    ) -> Reading<Option<Placed<T>>> {
-        let value = self.find(key);
-        let file = self.path(key_file);
-        if let (Some(value), Ok(Some(file))) = (value, &file) {
-            return Err(self.report.add(
-                Fault::at(file.place, format!("`{key}` and `{key_file}` are both set"))
-                    .related(value.place, "the value")
-                    .help("keep one of the two; the file is the safer one"),
-            ));
-        }
-        let parse = |text: &str| if text.is_empty() { Err(Wrong::new("is empty")) } else { parse(text) };
-        match (value, file?) {
-            (Some(node), _) => self.parse_text(key, node, parse).map(Some),
-            (None, Some(file)) => {
-                let text = Secret::new(self.read_file(key_file, &file)?);
-                let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
-                let line = line.strip_suffix('\r').unwrap_or(line);
-                let value = parse(line).map_err(|wrong| {
-                    let title = format!("the file of `{key_file}` {}", wrong.what);
-                    let fault = wrong.why.into_iter().fold(Fault::at(file.place, title), Fault::why);
-                    self.report.add(wrong.help.into_iter().fold(fault, Fault::help))
-                })?;
-                Ok(Some(Placed { value, place: file.place }))
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// The text of a file that a key names.
-    pub(super) fn read_file(&self, key: &str, path: &Placed<PathBuf>) -> Reading<String> {
-        source::read_text(path, MAX_NAMED_FILE).map_err(|error| self.unreadable(key, path, error))
-    }
-
-    fn unreadable(&self, key: &str, path: &Placed<PathBuf>, error: source::FileError) -> Reported {
-        let fault = Fault::at(path.place, format!("cannot read the file of `{key}`: {error}"));
-        self.report.add(fault.label(format!("read as {}", show_path(path))))
     }
 
     /// A section below this one; `None` where it is not there.
@@ -467,8 +417,8 @@ impl Unique {
             self.seen.insert(value.to_owned(), place);
             return Ok(());
         };
-        let fault = Fault::at(place, format!("{} `{}` is taken already", self.what, quoted(value)));
-        Err(report.add(fault.related(*first, "it is taken here")))
+        let fault = Fault::at(place, format!("{} `{}` is given twice", self.what, quoted(value)));
+        Err(report.add(fault.related(*first, "it is given here as well")))
     }
 }
 
@@ -480,73 +430,4 @@ pub(super) fn show_path(path: &Path) -> String {
 /// `server` and `tls` make `[server.tls]`.
 fn section_name(parent: &str, key: &str) -> String {
     if parent.is_empty() { format!("`[{key}]`") } else { format!("`[{parent}.{key}]`") }
-}
-
-/// The units of a time, the finest first.
-const UNITS: [(&str, Duration); 5] = [
-    ("ms", Duration::from_millis(1)),
-    ("s", Duration::from_secs(1)),
-    ("m", Duration::from_mins(1)),
-    ("h", Duration::from_hours(1)),
-    ("d", Duration::from_hours(24)),
-];
-
-/// A number with one unit.
-fn parse_duration(text: &str) -> Result<Duration, Wrong> {
-    let wrong =
-        || Wrong::new("must be a time: a number with ms, s, m, h or d").help("write, for example, \"30s\" or \"5m\"");
-    if matches!(text, "" | "0") {
-        return Ok(Duration::ZERO);
-    }
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-    // More digits than this cannot be within any bounds.
-    let number = number.parse().map_err(|_| wrong())?;
-    unit.checked_mul(number).ok_or_else(wrong)
-}
-
-/// A time as it would be written.
-pub(super) fn show_duration(duration: Duration) -> String {
-    let unit = UNITS.iter().rev().find(|(_, unit)| duration.as_millis().is_multiple_of(unit.as_millis()));
-    match unit {
-        Some((name, unit)) if !duration.is_zero() => format!("{}{name}", duration.as_millis() / unit.as_millis()),
-        _ => "0s".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_a_number_with_one_unit() {
-        for (text, expected) in [
-            ("30s", Some(30_000)),
-            ("250ms", Some(250)),
-            ("5m", Some(300_000)),
-            ("8h", Some(28_800_000)),
-            ("400d", Some(34_560_000_000)),
-            ("0", Some(0)),
-            ("", Some(0)),
-            ("30", None),
-            ("s", None),
-            ("-5s", None),
-            ("1.5h", None),
-            ("5 m", None),
-            ("5min", None),
-            ("99999999999999999999d", None),
-            ("4294967295d", Some(371_085_174_288_000_000)),
-        ] {
-            assert_eq!(parse_duration(text).ok().map(|d| d.as_millis()), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_time_is_shown_as_it_would_be_written() {
-        for text in ["30s", "250ms", "5m", "8h", "400d", "90s", "0s"] {
-            let duration = parse_duration(text).expect("a time");
-            assert_eq!(show_duration(duration), text);
-        }
-    }
 }

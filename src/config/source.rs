@@ -59,12 +59,9 @@ impl Source {
         Self { text: mask::secrets(&self.text), name: self.name }
     }
 
-    /// Line and column of a byte, both from 1.
-    pub(super) fn position(&self, index: usize) -> (usize, usize) {
-        let before = &self.text.as_bytes()[..index.min(self.text.len())];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-        (line, column)
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, index: usize) -> usize {
+        self.text.get(..index).unwrap_or(&self.text).matches('\n').count() + 1
     }
 
     /// A path named in this text: relative ones start at its folder, wherever the process runs.
@@ -128,7 +125,7 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> 
 pub(super) fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
     String::from_utf8(read_bytes(path, limit)?).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        FileError::Encoding(good.iter().filter(|byte| **byte == b'\n').count() + 1)
+        FileError::Encoding(good.split(|byte| *byte == b'\n').count())
     })
 }
 

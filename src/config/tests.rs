@@ -1,15 +1,7 @@
-//! The language as a whole: defaults, samples, several files, and files that nobody should have to survive.
-//! What each fault looks like is in `faults`.
+//! What the language makes of a file that is right: defaults and meanings.
 
-use std::{
-    fs,
-    os::unix::net::UnixListener,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, time::Duration};
 
-use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -20,6 +12,9 @@ use crate::config::{
 };
 
 mod faults;
+mod files;
+mod hostile;
+mod samples;
 
 /// What every file needs, and nothing else.
 const MINIMAL: &str = r#"
@@ -40,7 +35,8 @@ policy = "anyone"
 fn parse(text: &str) -> Result<Config, Faults> {
     Config::parse_with("vestibule.toml", text, &|name| match name {
         "PORT" => Some("4444".into()),
-        "WORD" => Some("hunter2".into()),
+        "WORD" => Some("word".into()),
+        "SECRET" => Some("hunter2".into()),
         _ => None,
     })
 }
@@ -227,231 +223,12 @@ fn what_is_allowed_and_dangerous_is_a_warning_with_its_line() {
          \"public\"\n"
     );
     let warnings = accepted(&text).warnings;
-    insta::assert_snapshot!(warnings.join("\n"), @"");
-}
-
-#[test]
-fn the_samples_are_accepted() {
-    let folder = folder();
-    for entry in fs::read_dir("config").expect("the samples").map(|entry| entry.expect("a sample").path()) {
-        let text = fs::read_to_string(&entry).expect("a sample");
-        let name = entry.file_name().expect("a name").to_str().expect("a name in ASCII").to_owned();
-        let copy = write(&folder, &name, &text);
-        let config = Config::load(&[copy]).unwrap_or_else(|faults| panic!("{name}: {faults}"));
-        assert!(config.warnings.is_empty(), "{name}: {:?}", config.warnings);
-    }
-}
-
-const REFERENCE: &str = include_str!("../../config/reference.toml");
-
-#[test]
-fn the_reference_shows_every_key_that_the_readers_ask_for() {
-    let folder = folder();
-    // A file's value has a twin that stands in for it: one of the two at a time.
-    let uncommented = |skipped: &str| {
-        let lines = REFERENCE.lines().filter(|line| !line.trim_start_matches('#').starts_with(&format!("{skipped} =")));
-        let lines = lines.map(|line| line.strip_prefix('#').filter(|line| !line.starts_with(' ')).unwrap_or(line));
-        lines.filter(|line| !line.contains("\"…\"")).collect::<Vec<_>>().join("\n")
-    };
-    let mut report = Report::default();
-    let name = folder.path().join("reference.toml");
-    let source = report.add_source(Source::new(name.display().to_string(), uncommented("none")));
-    let table = join(&report, &[source], &|_| None).expect("the reference is TOML");
-    let outcome = Section::root(&report, &table, read);
-    let known = report.known_keys();
-    report.conclude(outcome).unwrap_or_else(|faults| panic!("{faults}"));
-    for (section, keys) in known {
-        for key in keys {
-            let written = ["", "#"].iter().any(|comment| {
-                let key = format!("{comment}{key}");
-                let is_key =
-                    |line: &str| line.strip_prefix(&key).is_some_and(|rest| rest.trim_start().starts_with('='));
-                let is_section = |line: &str| {
-                    let parent = if section.is_empty() { String::new() } else { format!("{section}.") };
-                    line.starts_with(&format!("{comment}[{parent}{}]", key.trim_start_matches('#')))
-                        || line.starts_with(&format!("{comment}[[{parent}{}]]", key.trim_start_matches('#')))
-                };
-                REFERENCE.lines().any(|line| is_key(line) || is_section(line))
-            });
-            let in_condition = section == "condition" && REFERENCE.contains(&format!(" {key} = "));
-            assert!(written || in_condition, "`{key}` of [{section}] is not in config/reference.toml");
-        }
-    }
-}
-
-#[test]
-fn the_values_in_the_reference_are_the_defaults() {
-    let folder = folder();
-    let debug = |text: &str| {
-        let config =
-            Config::load(&[write(&folder, "reference.toml", text)]).unwrap_or_else(|faults| panic!("{faults}"));
-        format!("{:?}", Config { warnings: Vec::new(), ..config })
-    };
-    // These have no default: an example stands there.
-    let examples = [
-        "id",
-        "issuer",
-        "client_id",
-        "client_secret_file",
-        "public_url",
-        "upstream",
-        "policy",
-        "allow",
-        "path",
-        "methods",
-        "access",
-    ];
-    let whole = debug(REFERENCE);
-    let mut defaults = 0;
-    for (index, line) in REFERENCE.lines().enumerate() {
-        let key = line.split_once(" = ").map_or("", |(key, _)| key);
-        let is_key = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') && !key.is_empty();
-        if !is_key || (examples.contains(&key) && line != "access = true   # one line a request, without the query") {
-            continue;
-        }
-        let without: Vec<_> =
-            REFERENCE.lines().enumerate().filter(|(i, _)| *i != index).map(|(_, line)| line).collect();
-        assert_eq!(debug(&without.join("\n")), whole, "{line}");
-        defaults += 1;
-    }
-    assert!(defaults > 30, "only {defaults} lines were seen as defaults");
-}
-
-#[test]
-fn files_of_a_folder_are_one_configuration() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (provider, app) = MINIMAL.split_once("[[app]]").expect("two sections");
-    write(&folder, "10-provider.toml", provider);
-    write(&folder, "20-app.toml", &format!("[[app]]{app}"));
-    write(&folder, "30-app.toml", &format!("[[app]]{}", app.replace("wiki", "docs")));
-    write(&folder, "40-server.toml", "[server]\nworkers = 3");
-    write(&folder, "50-server.toml", "[server]\ndrain_delay = \"1s\"");
-    write(&folder, "notes.txt", "not TOML");
-    write(&folder, ".20-app.toml", "an editor's unfinished file");
-    let config = Config::load(&[folder.path().to_owned()]).expect("one configuration");
-    let ids: Vec<_> = config.apps.iter().map(|app| app.id.as_str()).collect();
-    assert_eq!(ids, ["wiki", "docs"]);
-    assert_eq!((config.server.workers.get(), config.server.drain_delay), (3, Duration::from_secs(1)));
-}
-
-#[test]
-fn faults_of_several_files_name_the_file_of_each() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let first = write(&folder, "first.toml", &format!("server.workers = 1\n{MINIMAL}"));
-    let second = write(&folder, "second.toml", &format!("server.workers = 2\nserver.lisen = []\n{MINIMAL}"));
-    let faults = Config::load(&[first, second]).expect_err("faults").to_string();
-    insta::assert_snapshot!(faults.replace(folder.path().to_str().expect("a path"), "DIR"), @"");
-}
-
-/// The one fault of paths that hold no configuration.
-fn refused(paths: &[&Path]) -> String {
-    let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
-    Config::load(&paths).expect_err("a fault").to_string()
-}
-
-#[test]
-fn what_cannot_be_read_is_a_fault_and_nothing_waits() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = |name: &str| folder.path().join(name);
-    fs::File::create(at("huge.toml")).and_then(|file| file.set_len(100 << 20)).expect("a sparse file");
-    fs::write(at("latin1.toml"), b"[server]\n# caf\xe9").expect("a file");
-    fs::create_dir(at("empty")).expect("a folder");
-    fs::create_dir(at("folder.toml")).expect("a folder");
-    let _listener = UnixListener::bind(at("socket.toml")).expect("a socket");
-    assert!(Command::new("mkfifo").arg(at("pipe.toml")).status().expect("mkfifo runs").success());
-    for (name, expected) in [
-        ("missing.toml", "there is no such file"),
-        ("huge.toml", "it has more than 4096 KiB: surely another file is meant"),
-        ("latin1.toml", "it is not UTF-8: the first bad byte is in line 2"),
-        ("empty", "the folder has no file whose name ends in `.toml`"),
-        ("folder.toml", "the folder has no file whose name ends in `.toml`"),
-        ("socket.toml", "it is no regular file (a pipe, a socket or a device), and reading it could wait for ever"),
-        ("pipe.toml", "it is no regular file (a pipe, a socket or a device), and reading it could wait for ever"),
-    ] {
-        let path = at(name);
-        let expected = format!(
-            "error: cannot read the configuration `{}`: {expected}\n\nthe configuration has 1 fault",
-            path.display()
-        );
-        assert_eq!(refused(&[&path]), expected);
-    }
-    assert!(refused(&[]).contains("no configuration file is given"));
-    let both = refused(&[&at("missing.toml"), &at("empty")]);
-    assert!(both.ends_with("the configuration has 2 faults"), "{both}");
-}
-
-#[test]
-fn hostile_texts_are_answered() {
-    for text in [
-        "\0".to_owned(),
-        "\u{feff}".to_owned(),
-        "[".repeat(100_000),
-        format!("a = {}", "[".repeat(100_000)),
-        format!("a = {}", "{a=".repeat(100_000)),
-        format!("a{} = 1", ".a".repeat(100_000)),
-        format!("{}\n", "x = 1\r\n".repeat(10_000)),
-        "[server]\nlisten = [\"\x1b[31m\"]".to_owned(),
-        "\"\\u0000\" = \"\\u001b\"".to_owned(),
-        "a = \"${".to_owned(),
-    ] {
-        let faults = parse(&text).expect_err("a fault").to_string();
-        assert!(!faults.contains('\x1b') && !faults.contains('\0'), "{faults}");
-    }
-}
-
-#[test]
-fn ten_thousand_faults_are_not_a_wall_of_text() {
-    let text: String = (0..10_000).map(|n| format!("[server.k{n}]\n")).collect();
-    let faults = parse(&format!("{text}{MINIMAL}")).expect_err("faults").to_string();
-    assert!(
-        faults.ends_with("and 9900 more, which are shown once these are mended\n\nthe configuration has 10000 faults")
-    );
-}
-
-#[test]
-fn a_secret_is_in_no_fault() {
-    for provider in [
-        "client_secret = \"hunter2\nid = 1",
-        "client_secret = hunter2",
-        "client_secret = \"hunter2\" \"",
-        "client_secret = [\"hunter2\"]",
-        "client_secret = \" hunter2\"",
-        "client_secret = \"hunter2\"\nclient_secret = \"hunter2\"",
-        "client_secert = \"hunter2\"",
-        "clientsecret = 'hunter2'",
-        "client_secret = \"\"\"\nhunter2\n\"\"\"",
-        "client_secret = \"hunter2\", client_auth = 1",
-        "client_secret = \" ${WORD}\"",
-        "client_secret = \"hunter2\"\nclient_auth = \"none\"",
-        "client_auth = { client_secret = \"hunter2\" }",
-        "discovery_url = \"https://me:hunter2@id.example.com\"",
-        "discovery_url = \"https://me:${WORD}@id.example.com\"",
-    ] {
-        let text = MINIMAL.replace("id = \"company\"", &format!("{provider}\nid = \"company\""));
-        let faults = parse(&text).expect_err(provider);
-        assert!(!format!("{faults}{faults:?}").contains("hunter2"), "{provider}: {faults}");
-    }
-    let config = accepted(&MINIMAL.replace("client_id", "client_secret = \"hunter2\"\nclient_id"));
-    assert!(!format!("{config:?}").contains("hunter2"));
-}
-
-proptest! {
-    /// Nothing that can be written makes the reader, the parser or the renderer panic.
-    #[test]
-    fn any_text_is_answered(tokens in proptest::collection::vec(
-        prop_oneof![
-            "[a-c]",
-            Just("[".to_owned()), Just("]".to_owned()), Just("[[".to_owned()), Just("]]".to_owned()), Just(".".to_owned()),
-            Just("=".to_owned()), Just("\n".to_owned()), Just("\"".to_owned()), Just("{".to_owned()), Just("}".to_owned()),
-            Just(",".to_owned()), Just("${".to_owned()), Just("#".to_owned()), Just("é".to_owned()), Just("1".to_owned()),
-            Just("\r".to_owned()), Just(" ".to_owned()), Just("server".to_owned()), Just("app".to_owned()),
-            Just("provider".to_owned()), Just("client_secret".to_owned()), Just("'''".to_owned()), Just("://".to_owned()),
-            Just("@".to_owned()), Just("-----BEGIN".to_owned()),
-        ],
-        0..24,
-    )) {
-        let text = tokens.concat();
-        let faults = parse(&text).expect_err("no such text is a configuration").to_string();
-        prop_assert!(faults.contains("the configuration has"));
-    }
+    insta::assert_snapshot!(warnings.join("\n"), @r#"
+    vestibule.toml:2: `trusted_proxies` holds 0.0.0.0/0: every client can state its own address and host
+    vestibule.toml:8: `issuer` is plain http: whoever can change the traffic can sign in as anybody
+    vestibule.toml:6: `trust_email` is "always": whoever can set an address at this provider can be anybody to the rules
+    vestibule.toml:14: `public_url` is plain http: whoever sees the traffic takes over every session
+    vestibule.toml:19: a condition on the claim `email` holds for addresses that nobody verified; `email` and `email_domain` do not
+    vestibule.toml:22: this route makes the whole app public
+    "#);
 }

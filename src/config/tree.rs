@@ -17,7 +17,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::config::fault::{Fault, Place, Report, Reported, quoted};
+use crate::config::{
+    fault::{Fault, Place, Report, Reported, quoted},
+    mask,
+};
 
 /// Looks a name up in the environment.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<OsString>;
@@ -51,11 +54,15 @@ pub(super) enum Value {
     Faulty(Reported),
 }
 
-/// Whether `${…}` stood in a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether `${…}` stood in a string, so that a message can say what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FilledIn {
-    Yes,
+    /// The file shows the text as it is.
     No,
+    /// From variables whose values may be shown.
+    Shown,
+    /// From a variable that sounds secret.
+    Secret,
 }
 
 /// The keys of a table in alphabetical order.
@@ -92,9 +99,9 @@ impl Value {
 pub(super) fn parse(report: &Report, source: usize, environment: Environment<'_>) -> Result<Table, Reported> {
     let (table, errors) = DeTable::parse_recoverable(report.source(source).text());
     let reader = Reader { report, source, environment };
-    let reported = errors.iter().map(|error| reader.syntax(error)).last();
-    match reported {
-        Some(reported) => Err(reported),
+    let reported: Vec<_> = errors.iter().map(|error| reader.syntax(error)).collect();
+    match reported.first() {
+        Some(reported) => Err(*reported),
         None => Ok(reader.table(table.into_inner())),
     }
 }
@@ -209,7 +216,7 @@ fn fill_in(raw: &str, environment: Environment<'_>) -> Result<(String, FilledIn)
     let mut rest = raw;
     let mut filled_in = FilledIn::No;
     while let Some(at) = rest.find("${") {
-        filled_in = FilledIn::Yes;
+        filled_in = filled_in.max(FilledIn::Shown);
         if rest[..at].ends_with('$') {
             text.push_str(&rest[..at - 1]);
             text.push_str("${");
@@ -226,6 +233,9 @@ fn fill_in(raw: &str, environment: Environment<'_>) -> Result<(String, FilledIn)
             && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
         if !is_name {
             return Err(FillInError::Name(name.to_owned()));
+        }
+        if mask::is_secret_variable(name) {
+            filled_in = FilledIn::Secret;
         }
         match (environment(name), default) {
             (Some(value), Some(default)) if value.is_empty() => text.push_str(default),

@@ -1,0 +1,423 @@
+//! `[app.access]` and `[[app.route]]`
+
+use super::{app, whole};
+
+#[test]
+fn an_app_must_say_who_may_enter() {
+    insta::assert_snapshot!(whole(r#"
+[[provider]]
+id = "a"
+issuer = "https://id.example.com"
+client_id = "x"
+
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+upstream = "http://127.0.0.1:1"
+"#), @r#"
+    error: this app does not say who may enter
+     --> vestibule.toml:6:1
+      |
+    6 | [[app]]
+      | ^^^^^^^
+      |
+      = note: an app without `[app.access]` is open to invited people only, and this version knows no invitations yet: nobody could come in
+      = help: say who may enter, for example:
+
+              [app.access]
+              policy = "listed"
+              allow = [{ email = "you@example.com" }, { email_domain = "example.com" }]
+
+              or, for everybody whom the provider signs in:
+
+              [app.access]
+              policy = "anyone"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "invited"
+"#), @r#"
+    error: `policy` = "invited" is not in this version
+     --> vestibule.toml:6:10
+      |
+    6 | policy = "invited"
+      |          ^^^^^^^^^
+      |
+      = note: it knows no invitations yet: nobody could come in
+      = help: say who may enter, for example:
+
+              [app.access]
+              policy = "listed"
+              allow = [{ email = "you@example.com" }, { email_domain = "example.com" }]
+
+              or, for everybody whom the provider signs in:
+
+              [app.access]
+              policy = "anyone"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "admins"
+"#), @r#"
+    error: `policy` = "admins" is not in this version
+     --> vestibule.toml:6:10
+      |
+    6 | policy = "admins"
+      |          ^^^^^^^^
+      |
+      = note: it knows no administrators yet: nobody could come in
+      = help: say who may enter, for example:
+
+              [app.access]
+              policy = "listed"
+              allow = [{ email = "you@example.com" }, { email_domain = "example.com" }]
+
+              or, for everybody whom the provider signs in:
+
+              [app.access]
+              policy = "anyone"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+allow = [{ email = "a@b.c" }]
+"#), @r#"
+    error: `policy` is missing in `[app.access]`
+     --> vestibule.toml:5:1
+      |
+    5 | [app.access]
+      | ^^^^^^^^^^^^
+      |
+      = note: without it the app is open to invited people only, and this version knows no invitations yet
+      = help: say who may enter, for example:
+
+              [app.access]
+              policy = "listed"
+              allow = [{ email = "you@example.com" }, { email_domain = "example.com" }]
+
+              or, for everybody whom the provider signs in:
+
+              [app.access]
+              policy = "anyone"
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn faults_of_who_may_enter() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+"#), @r#"
+    error: `policy` is "listed", and `allow` lists nobody
+     --> vestibule.toml:6:10
+      |
+    6 | policy = "listed"
+      |          ^^^^^^^^
+      |
+      = note: nobody could enter
+      = help: write, for example: allow = [{ email_domain = "example.com" }]
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+allow = [{ email = "a@b.c" }]
+"#), @r#"
+    error: `allow` means nothing where `policy` is "anyone"
+     --> vestibule.toml:7:9
+      |
+    6 | policy = "anyone"
+      |          -------- this admits whoever the provider signs in
+    7 | allow = [{ email = "a@b.c" }]
+      |         ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write policy = "listed" if only these may enter, or remove `allow`
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "everyone"
+"#), @r#"
+    error: `policy` must be "anyone" or "listed"
+     --> vestibule.toml:6:10
+      |
+    6 | policy = "everyone"
+      |          ^^^^^^^^^^
+      |
+      = help: say who may enter, for example:
+
+              [app.access]
+              policy = "listed"
+              allow = [{ email = "you@example.com" }, { email_domain = "example.com" }]
+
+              or, for everybody whom the provider signs in:
+
+              [app.access]
+              policy = "anyone"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{}, { provider = "company" }, { email = "" }]
+"#), @r#"
+    error: this condition asks for nothing
+     --> vestibule.toml:7:10
+      |
+    7 | allow = [{}, { provider = "company" }, { email = "" }]
+      |          ^^
+      |
+      = help: a condition has email, email_domain, group, claim with is, or ip
+
+    error: this condition asks for nothing
+     --> vestibule.toml:7:14
+      |
+    7 | allow = [{}, { provider = "company" }, { email = "" }]
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: a condition has email, email_domain, group, claim with is, or ip
+
+    error: `email` is empty
+     --> vestibule.toml:7:50
+      |
+    7 | allow = [{}, { provider = "company" }, { email = "" }]
+      |                                                  ^^
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ email = "a@b@c" }, { email_domain = "@example.com" }, { email_domain = "*" }]
+"#), @r#"
+    error: `email` is no address: an address has exactly one `@`
+     --> vestibule.toml:7:20
+      |
+    7 | allow = [{ email = "a@b@c" }, { email_domain = "@example.com" }, { email_domain = "*" }]
+      |                    ^^^^^^^
+
+    error: `email_domain` must be what follows the `@`
+     --> vestibule.toml:7:48
+      |
+    7 | allow = [{ email = "a@b@c" }, { email_domain = "@example.com" }, { email_domain = "*" }]
+      |                                                ^^^^^^^^^^^^^^
+      |
+      = help: write "example.com"
+
+    error: `email_domain` is no domain: the part after `@` must be a domain name in ASCII (xn--… for others)
+     --> vestibule.toml:7:83
+      |
+    7 | allow = [{ email = "a@b@c" }, { email_domain = "@example.com" }, { email_domain = "*" }]
+      |                                                                                   ^^^
+      |
+      = help: write "example.com", or "*.example.com" for what is below it
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ claim = "hd" }, { is = "x" }, { ip = "10.0.0.0/33" }]
+"#), @r#"
+    error: `claim` and `is` belong together
+     --> vestibule.toml:7:20
+      |
+    7 | allow = [{ claim = "hd" }, { is = "x" }, { ip = "10.0.0.0/33" }]
+      |                    ^^^^
+      |
+      = help: write, for example: { claim = "hd", is = "example.com" }
+
+    error: `claim` and `is` belong together
+     --> vestibule.toml:7:35
+      |
+    7 | allow = [{ claim = "hd" }, { is = "x" }, { ip = "10.0.0.0/33" }]
+      |                                   ^^^
+      |
+      = help: write, for example: { claim = "hd", is = "example.com" }
+
+    error: `ip` must be an IP address or a range of them
+     --> vestibule.toml:7:49
+      |
+    7 | allow = [{ claim = "hd" }, { is = "x" }, { ip = "10.0.0.0/33" }]
+      |                                                 ^^^^^^^^^^^^^
+      |
+      = help: write, for example, "10.0.0.0/8" or "192.0.2.1"
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+deny = [{ email = "a@b.c", groups = "x" }]
+"#), @r#"
+    error: unknown key `groups` in a condition
+     --> vestibule.toml:7:28
+      |
+    7 | deny = [{ email = "a@b.c", groups = "x" }]
+      |                            ^^^^^^ did you mean `group`?
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn faults_of_routes() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+"#), @r#"
+    error: `path` is missing in `[[app.route]]`
+     --> vestibule.toml:8:1
+      |
+    8 | [[app.route]]
+      | ^^^^^^^^^^^^^
+      |
+      = help: write, for example: path = "/metrics"
+
+    error: `access` is missing in `[[app.route]]`
+     --> vestibule.toml:8:1
+      |
+    8 | [[app.route]]
+      | ^^^^^^^^^^^^^
+      |
+      = help: write, for example: access = "public"
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/a/../b"
+access = "listed"
+methods = []
+"#), @r#"
+    error: `path` has the segment `..`
+     --> vestibule.toml:9:8
+      |
+    9 | path = "/a/../b"
+      |        ^^^^^^^^^
+      |
+      = note: dot segments in a request are resolved before paths are compared
+
+    error: `access` = "listed" is not in this version
+      --> vestibule.toml:10:10
+       |
+    10 | access = "listed"
+       |          ^^^^^^^^
+       |
+       = help: write access = "public", or remove the route: the app's policy holds then
+
+    error: `methods` is empty, so the route could never match
+      --> vestibule.toml:11:11
+       |
+    11 | methods = []
+       |           ^^
+       |
+       = help: remove the key for all methods
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/%61dmin"
+access = "public"
+methods = ["get", "G T"]
+"#), @r#"
+    error: `path` is not in the spelling that paths have when they are compared
+     --> vestibule.toml:9:8
+      |
+    9 | path = "/%61dmin"
+      |        ^^^^^^^^^^
+      |
+      = help: write this segment as `admin`
+
+    error: `methods` must be in upper case
+      --> vestibule.toml:11:12
+       |
+    11 | methods = ["get", "G T"]
+       |            ^^^^^
+       |
+       = note: methods are case-sensitive (RFC 9110 §9.1)
+       = help: write "GET"
+
+    error: `methods` must hold one method in each string
+      --> vestibule.toml:11:19
+       |
+    11 | methods = ["get", "G T"]
+       |                   ^^^^^
+       |
+       = help: write, for example, ["GET", "POST"]
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/*.js"
+access = { allow = [] }
+on_anonymous = "auto"
+"#), @r#"
+    error: `path` may have `*` as a whole segment only
+     --> vestibule.toml:9:8
+      |
+    9 | path = "/*.js"
+      |        ^^^^^^^
+      |
+      = help: `/files/*` is any one segment, `/files/**` is everything below
+
+    error: `access` as a table is not in this version
+      --> vestibule.toml:10:10
+       |
+    10 | access = { allow = [] }
+       |          ^^^^^^^^^^^^^^
+       |
+       = help: write a string
+
+    error: `on_anonymous` is not in this version
+      --> vestibule.toml:11:1
+       |
+    11 | on_anonymous = "auto"
+       | ^^^^^^^^^^^^
+       |
+       = help: remove it; what it is for comes with a later version
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "metrics?x"
+access = "public"
+"#), @r#"
+    error: `path` must start with a slash
+     --> vestibule.toml:9:8
+      |
+    9 | path = "metrics?x"
+      |        ^^^^^^^^^^^
+      |
+      = help: write "/metrics?x"
+
+    the configuration has 1 fault
+    "#);
+}

@@ -1,0 +1,341 @@
+//! `[[app]]`, apart from who may enter.
+
+use super::{app, whole};
+
+#[test]
+fn faults_of_names_and_hosts_of_apps() {
+    insta::assert_snapshot!(whole(r#"
+[[provider]]
+id = "a"
+issuer = "https://id.example.com"
+client_id = "x"
+"#), @r#"
+    error: there is no `[[app]]` in `vestibule.toml`
+     |
+     = note: there would be nothing to stand in front of
+     = help: write, for example:
+
+             [[app]]
+             id = "wiki"
+             public_url = "https://wiki.example.com"
+             upstream = "http://127.0.0.1:8080"
+
+             [app.access]
+             policy = "anyone"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+name = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+"#), @r#"
+    error: `name` must have at most 64 characters
+     --> vestibule.toml:2:8
+      |
+    2 | name = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+      |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+public_url = "http://wiki.example.com"
+"#), @r#"
+    error: `public_url` must start with https://
+     --> vestibule.toml:2:14
+      |
+    2 | public_url = "http://wiki.example.com"
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: over plain http, whoever sees the traffic takes over every session
+      = help: loopback hosts may use http; elsewhere only with insecure_http = true beside it
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+public_url = "https://example.com/wiki"
+"#), @r#"
+    error: `public_url` with a path is not in this version
+     --> vestibule.toml:2:14
+      |
+    2 | public_url = "https://example.com/wiki"
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: end it with the host or port
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+public_url = "https:/example.com"
+"#), @r#"
+    error: `public_url` must be a URL that starts with https:// or http://
+     --> vestibule.toml:2:14
+      |
+    2 | public_url = "https:/example.com"
+      |              ^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+hosts = ["*.example.com", "docs.example.com:443", "https://x"]
+"#), @r#"
+    error: `hosts` takes no `*.` in this version
+     --> vestibule.toml:2:10
+      |
+    2 | hosts = ["*.example.com", "docs.example.com:443", "https://x"]
+      |          ^^^^^^^^^^^^^^^
+      |
+      = help: name each host
+
+    error: `hosts` must be a host without a port
+     --> vestibule.toml:2:27
+      |
+    2 | hosts = ["*.example.com", "docs.example.com:443", "https://x"]
+      |                           ^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: ports are ignored when an app is looked up
+
+    error: `hosts` must be a host name or an address
+     --> vestibule.toml:2:51
+      |
+    2 | hosts = ["*.example.com", "docs.example.com:443", "https://x"]
+      |                                                   ^^^^^^^^^^^
+      |
+      = help: write, for example, "wiki.example.com"
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+hosts = ["wiki.example.com"]
+"#), @r#"
+    error: the host `wiki.example.com` is given twice
+     --> vestibule.toml:2:10
+      |
+    2 | hosts = ["wiki.example.com"]
+      |          ^^^^^^^^^^^^^^^^^^
+    3 | id = "wiki"
+    4 | public_url = "https://wiki.example.com"
+      |              -------------------------- it is given here as well
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn faults_of_where_an_upstream_is() {
+    insta::assert_snapshot!(whole(r#"
+[[provider]]
+id = "a"
+issuer = "https://id.example.com"
+client_id = "x"
+
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+access = { policy = "anyone" }
+"#), @r#"
+    error: `upstream` is missing in `[[app]]`
+     --> vestibule.toml:6:1
+      |
+    6 | [[app]]
+      | ^^^^^^^
+      |
+      = help: write, for example: upstream = "http://127.0.0.1:8080"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "http://127.0.0.1:8080/wiki"
+"#), @r#"
+    error: `upstream` must end with the host or port, without a path
+     --> vestibule.toml:2:12
+      |
+    2 | upstream = "http://127.0.0.1:8080/wiki"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "127.0.0.1:8080"
+"#), @r#"
+    error: `upstream` must be a URL that starts with https:// or http://
+     --> vestibule.toml:2:12
+      |
+    2 | upstream = "127.0.0.1:8080"
+      |            ^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "unix:/run/wiki.sock"
+"#), @r#"
+    error: `upstream` = "unix:…" is not in this version
+     --> vestibule.toml:2:12
+      |
+    2 | upstream = "unix:/run/wiki.sock"
+      |            ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write http:// or https://
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "http://localhost:4180"
+"#), @r#"
+    error: `upstream` is an address where Vestibule itself listens
+     --> vestibule.toml:2:12
+      |
+    2 | upstream = "http://localhost:4180"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: each request would come back until none can be served
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream_tls = { ca_file = "" }
+"#), @r#"
+    error: `upstream_tls` means nothing for an upstream in plain http
+     --> vestibule.toml:2:16
+      |
+    2 | upstream_tls = { ca_file = "" }
+      |                ^^^^^^^^^^^^^^^^
+    ...
+    5 | upstream = "http://127.0.0.1:8080"
+      |            ----------------------- this is not https
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r"
+upstream_tls = { insecure_skip_verify = true }
+"), @r"
+    error: `insecure_skip_verify` is not in this version
+     --> vestibule.toml:2:18
+      |
+    2 | upstream_tls = { insecure_skip_verify = true }
+      |                  ^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: remove it; what it is for comes with a later version
+
+    the configuration has 1 fault
+    ");
+}
+
+#[test]
+fn faults_of_which_providers_an_app_has() {
+    insta::assert_snapshot!(whole(r#"
+provider = [
+  { id = "a", issuer = "https://a.example", client_id = "x" },
+  { id = "b", issuer = "https://b.example", client_id = "x", trust_email = "never" },
+]
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+upstream = "http://127.0.0.1:1"
+access = { policy = "anyone" }
+"#), @r#"
+    error: `providers` must say who signs people in to this app
+     --> vestibule.toml:5:1
+      |
+    5 | [[app]]
+      | ^^^^^^^
+      |
+      = note: there are several providers, and a session counts only where its provider is listed
+      = help: write one or more of: providers = ["a", "b"]
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(whole(r#"
+provider = [
+  { id = "a", issuer = "https://a.example", client_id = "x" },
+  { id = "b", issuer = "https://b.example", client_id = "x", trust_email = "never" },
+]
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+upstream = "http://127.0.0.1:1"
+providers = ["a", "c"]
+access = { policy = "anyone" }
+"#), @r#"
+    error: `providers` names "c", and there is no such provider
+     --> vestibule.toml:9:19
+      |
+    9 | providers = ["a", "c"]
+      |                   ^^^
+      |
+      = help: the providers here are "a", "b"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(whole(r#"
+provider = [
+  { id = "a", issuer = "https://a.example", client_id = "x" },
+  { id = "b", issuer = "https://b.example", client_id = "x", trust_email = "never" },
+]
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+upstream = "http://127.0.0.1:1"
+providers = ["a"]
+[app.access]
+policy = "listed"
+allow = [{ group = "x", provider = "b" }]
+"#), @r#"
+    error: the provider "b" is not one of this app's `providers`
+      --> vestibule.toml:12:36
+       |
+    12 | allow = [{ group = "x", provider = "b" }]
+       |                                    ^^^
+       |
+       = note: nobody signs in to this app through it, so the condition could never hold
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(whole(r#"
+provider = [
+  { id = "a", issuer = "https://a.example", client_id = "x" },
+  { id = "b", issuer = "https://b.example", client_id = "x", trust_email = "never" },
+]
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+upstream = "http://127.0.0.1:1"
+providers = ["a", "b"]
+[app.access]
+policy = "listed"
+allow = [{ group = "x" }]
+"#), @r#"
+    error: a condition on groups or claims must name its `provider` here
+      --> vestibule.toml:12:20
+       |
+    12 | allow = [{ group = "x" }]
+       |                    ^^^
+       |
+       = note: this app has several providers, and each gives out its names as it likes
+       = help: add provider = "…" to the condition
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(whole(r#"
+provider = [
+  { id = "a", issuer = "https://a.example", client_id = "x" },
+  { id = "b", issuer = "https://b.example", client_id = "x", trust_email = "never" },
+]
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+upstream = "http://127.0.0.1:1"
+providers = ["b"]
+[app.access]
+policy = "listed"
+allow = [{ email_domain = "example.com" }]
+"#), @r#"
+    error: this condition can never hold: the provider has trust_email = "never"
+      --> vestibule.toml:12:27
+       |
+    12 | allow = [{ email_domain = "example.com" }]
+       |                           ^^^^^^^^^^^^^
+       |
+       = help: use a group or a claim, or change trust_email
+
+    the configuration has 1 fault
+    "#);
+}

@@ -1,0 +1,360 @@
+//! `[server]`, `[log]`, `[keys]`, `[store]` and `[session]`.
+
+use super::with;
+
+#[test]
+fn faults_of_addresses_and_limits_of_the_server() {
+    insta::assert_snapshot!(with(r"
+[server]
+listen = []
+"), @r#"
+    error: `listen` names no address
+     --> vestibule.toml:2:10
+      |
+    2 | listen = []
+      |          ^^
+      |
+      = help: without the key it is ["127.0.0.1:4180"]
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server]
+listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+"#), @r#"
+    error: `listen` must be an IP address with a port
+     --> vestibule.toml:2:11
+      |
+    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+      |           ^^^^^^^^^^^^^^
+      |
+      = help: write "127.0.0.1:80"
+
+    error: `listen` must be an IP address with a port
+     --> vestibule.toml:2:27
+      |
+    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+      |                           ^^^^^
+      |
+      = help: all interfaces are "0.0.0.0:80" or "[::]:80"
+
+    error: `listen` must be an IP address with a port
+     --> vestibule.toml:2:34
+      |
+    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+      |                                  ^^^^^^
+      |
+      = help: write, for example, "127.0.0.1:4180" or "[::1]:4180"
+
+    error: `listen` takes TCP addresses only in this version
+     --> vestibule.toml:2:42
+      |
+    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+      |                                          ^^^^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "127.0.0.1:4180"
+
+    the configuration has 4 faults
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server]
+listen = ["0.0.0.0:80", "0.0.0.0:80"]
+"#), @r#"
+    error: the address `0.0.0.0:80` is given twice
+     --> vestibule.toml:2:25
+      |
+    2 | listen = ["0.0.0.0:80", "0.0.0.0:80"]
+      |           ------------  ^^^^^^^^^^^^
+      |           |
+      |           it is given here as well
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server]
+listen = ["127.0.0.1:4181"]
+"#), @r#"
+    error: `ops_listen` is 127.0.0.1:4181, and so is an address of `listen`
+     --> vestibule.toml:2:10
+      |
+    2 | listen = ["127.0.0.1:4181"]
+      |          ^^^^^^^^^^^^^^^^^^
+      |
+      = note: metrics and readiness are never answered where visitors come in
+      = help: give it a port of its own, or "" for none
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server]
+prefix = "/_vestibule/"
+"#), @r#"
+    error: `prefix` must begin with one slash, not end with one, and hold plain letters, digits and -._~ only
+     --> vestibule.toml:2:10
+      |
+    2 | prefix = "/_vestibule/"
+      |          ^^^^^^^^^^^^^^
+      |
+      = note: whatever another reader could take for another path would be a way around our endpoints
+      = help: write, for example, "/_vestibule"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server]
+trusted_proxies = ["10.0.0.1/8", "ten"]
+"#), @r#"
+    error: `trusted_proxies` has bits set beyond its first 8
+     --> vestibule.toml:2:20
+      |
+    2 | trusted_proxies = ["10.0.0.1/8", "ten"]
+      |                    ^^^^^^^^^^^^
+      |
+      = help: write "10.0.0.0/8" for the range, or "10.0.0.1" for the one address
+
+    error: `trusted_proxies` must be an IP address or a range of them
+     --> vestibule.toml:2:34
+      |
+    2 | trusted_proxies = ["10.0.0.1/8", "ten"]
+      |                                  ^^^^^
+      |
+      = help: write, for example, "10.0.0.0/8" or "192.0.2.1"
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server.limits]
+header_timeout = "0s"
+sign_ins_per_client = "10/s"
+"#), @r#"
+    error: `header_timeout` must be from 100ms to 1h
+     --> vestibule.toml:2:18
+      |
+    2 | header_timeout = "0s"
+      |                  ^^^^
+
+    error: `sign_ins_per_client` must be a number for each minute
+     --> vestibule.toml:3:23
+      |
+    3 | sign_ins_per_client = "10/s"
+      |                       ^^^^^^
+      |
+      = help: write, for example, "600/min", or "" for no bound
+
+    the configuration has 2 faults
+    "#);
+}
+
+#[test]
+fn faults_of_log_levels_and_formats() {
+    insta::assert_snapshot!(with(r#"
+[log]
+level = "inof,hyper=debug"
+format = "text"
+"#), @r#"
+    error: `level` has `inof`, which is no level
+     --> vestibule.toml:2:9
+      |
+    2 | level = "inof,hyper=debug"
+      |         ^^^^^^^^^^^^^^^^^^
+      |
+      = help: write a level (off, error, warn, info, debug, trace), or levels by module: "info,vestibule::session=debug"
+
+    error: `format` must be "auto" or "human" or "json"
+     --> vestibule.toml:3:10
+      |
+    3 | format = "text"
+      |          ^^^^^^
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(with(r#"
+[log]
+level = "info,x=y=z"
+"#), @r#"
+    error: `level` is no log filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
+     --> vestibule.toml:2:9
+      |
+    2 | level = "info,x=y=z"
+      |         ^^^^^^^^^^^^
+      |
+      = help: write a level (off, error, warn, info, debug, trace), or levels by module: "info,vestibule::session=debug"
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn faults_of_the_key_ring() {
+    insta::assert_snapshot!(with(r#"
+[keys]
+secret = "aGVsbG8="
+"#), @r"
+    error: `secret` has a key of 5 bytes in line 1; 32 are the least
+     --> vestibule.toml:2:10
+      |
+    2 | secret = **********
+      |          ^^^^^^^^^^
+      |
+      = help: make one with: openssl rand -base64 32
+
+    the configuration has 1 fault
+    ");
+    insta::assert_snapshot!(with(r#"
+[keys]
+secret = "not base64"
+"#), @r"
+    error: `secret` must be one key a line in base64, and line 1 is not
+     --> vestibule.toml:2:10
+      |
+    2 | secret = ************
+      |          ^^^^^^^^^^^^
+      |
+      = help: make one with: openssl rand -base64 32
+
+    the configuration has 1 fault
+    ");
+    insta::assert_snapshot!(with(r#"
+[keys]
+secret = ""
+"#), @r"
+    error: `secret` is empty
+     --> vestibule.toml:2:10
+      |
+    2 | secret = **
+      |          ^^
+
+    the configuration has 1 fault
+    ");
+    insta::assert_snapshot!(with(r#"
+[keys]
+secret = "x"
+secret_file = "y"
+"#), @r#"
+    error: `secret` and `secret_file` are both set
+     --> vestibule.toml:3:15
+      |
+    2 | secret = ***
+      |          --- the value
+    3 | secret_file = "y"
+      |               ^^^
+      |
+      = help: keep one of the two; the file is the safer one
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[keys]
+secret_file = "no-such-file"
+"#), @r#"
+    error: cannot read the file of `secret_file`: there is no such file
+     --> vestibule.toml:2:15
+      |
+    2 | secret_file = "no-such-file"
+      |               ^^^^^^^^^^^^^^ read as `no-such-file`
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn faults_of_stores_and_times_of_sessions() {
+    insta::assert_snapshot!(with(r#"
+[store]
+url = "postgres://me:pw@host/db"
+"#), @r#"
+    error: `url` = "postgres:…" is not in this version
+     --> vestibule.toml:2:7
+      |
+    2 | url = "postgres://*****@host/db"
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write url = "memory:"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[store]
+url = "memory"
+"#), @r#"
+    error: `url` must be "memory:"
+     --> vestibule.toml:2:7
+      |
+    2 | url = "memory"
+      |       ^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[session]
+store = "cookie:"
+"#), @r#"
+    error: `store` = "cookie:…" is not in this version
+     --> vestibule.toml:2:9
+      |
+    2 | store = "cookie:"
+      |         ^^^^^^^^^
+      |
+      = help: write store = "memory:"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[session]
+lifetime = "1h"
+"#), @r#"
+    error: `lifetime` (1h) is shorter than `idle_timeout` (8h)
+     --> vestibule.toml:2:12
+      |
+    2 | lifetime = "1h"
+      |            ^^^^
+      |
+      = note: a session ends at its lifetime, used or not, so the time without use would never count
+      = help: without the keys, idle_timeout is 8h and lifetime 24h
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[session]
+idle_timeout = "2h"
+lifetime = "1h"
+"#), @r#"
+    error: `lifetime` (1h) is shorter than `idle_timeout` (2h)
+     --> vestibule.toml:3:12
+      |
+    3 | lifetime = "1h"
+      |            ^^^^
+      |
+      = note: a session ends at its lifetime, used or not, so the time without use would never count
+      = help: without the keys, idle_timeout is 8h and lifetime 24h
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[session]
+idle_timeout = "0s"
+"#), @r#"
+    error: `idle_timeout` must be from 1s to 3650d
+     --> vestibule.toml:2:16
+      |
+    2 | idle_timeout = "0s"
+      |                ^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r#"
+[session]
+idle_timeout = "soon"
+lifetime = "1h"
+"#), @r#"
+    error: `idle_timeout` must be a time: a number with ms, s, m, h or d
+     --> vestibule.toml:2:16
+      |
+    2 | idle_timeout = "soon"
+      |                ^^^^^^
+      |
+      = help: write, for example, "30s" or "5m"
+
+    the configuration has 1 fault
+    "#);
+}
