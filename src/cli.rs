@@ -61,7 +61,7 @@ impl Serve {
                 return ExitCode::FAILURE;
             }
         }
-        match serve(config, options) {
+        match serve(&config, &options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!(%error, "vestibule cannot start");
@@ -77,7 +77,7 @@ fn default_configuration() -> Vec<PathBuf> {
     vec![candidates.iter().find(|path| path.exists()).unwrap_or(&candidates[0]).clone()]
 }
 
-fn serve(config: Config, options: sidecar::Options) -> Result<(), sidecar::StartError> {
+fn serve(config: &Config, options: &sidecar::Options) -> Result<(), sidecar::StartError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sidecar::StartError::Runtime)?;
     runtime.block_on(async {

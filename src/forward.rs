@@ -60,7 +60,8 @@ impl Front {
     /// Whether a WebSocket is asked for by a page of the app itself. Browsers always
     /// say where it comes from (RFC 6455 §10.2); others need not say anything.
     fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
-        let ours = |origin: &HeaderValue| self.web_socket_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
+        let ours =
+            |origin: &HeaderValue| self.web_socket_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
         headers.get_all(ORIGIN).iter().all(ours)
     }
 }
@@ -98,7 +99,11 @@ pub enum Error {
 }
 
 /// Sends a request through.
-pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -> Result<Response<ResponseBody>, Error> {
+pub async fn forward(
+    front: &Front,
+    upstream: &Upstream,
+    passage: Passage<'_>,
+) -> Result<Response<ResponseBody>, Error> {
     let Passage { permit, session, target, client, request_id, mut head, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {

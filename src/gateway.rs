@@ -14,8 +14,8 @@ use crate::{
     session::Cached,
 };
 
-mod answer;
 mod anonymous;
+mod answer;
 mod apps;
 mod body;
 mod connection;
@@ -97,14 +97,12 @@ async fn walk(
     visit.trace.path = Some(target.path_and_query().clone());
 
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
-        return own::answer(worker, &app, visit, &client, &target, endpoint, head, body).await;
+        return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
     }
     let route = app.rules.route(&head.method, &target);
     let session = match route {
         RouteMatch::Public(_) => None,
-        RouteMatch::Default => {
-            find_session(apps, &app, &head.headers).await?.map(|(_, session)| session)
-        }
+        RouteMatch::Default => find_session(apps, &app, &head.headers).await?.map(|(_, session)| session),
     };
     visit.trace.session.clone_from(&session);
     let signed_in = session.as_ref().map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
@@ -131,11 +129,7 @@ async fn walk(
 }
 
 /// The live session of this browser at this app.
-async fn find_session(
-    apps: &Apps,
-    app: &App,
-    headers: &HeaderMap,
-) -> Result<Option<Live>, Refusal> {
+async fn find_session(apps: &Apps, app: &App, headers: &HeaderMap) -> Result<Option<Live>, Refusal> {
     let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
     let found = match apps.sessions.cached(&app.config.id, &secret) {
         Cached::Hit(session) => Some(session),

@@ -29,7 +29,9 @@
 //! | 8 | [`login`] [`forward`] |
 //! | 9 | [`gateway`] [`store`] |
 //! | 10 | [`listener`] |
-//! | 11 | [`sidecar`] [`shutdown`] [`telemetry`] [`cli`] |
+//! | 11 | [`sidecar`] [`telemetry`] |
+//! | 12 | [`shutdown`] |
+//! | 13 | [`cli`] |
 //!
 //! # Threads
 //!

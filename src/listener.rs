@@ -10,11 +10,7 @@ use tokio::{net::TcpListener, net::TcpStream, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{
-    config::Limits,
-    gateway::Worker,
-    meter::Meter,
-};
+use crate::{config::Limits, gateway::Worker, meter::Meter};
 
 mod connection;
 pub mod ops;
@@ -76,7 +72,13 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// An acceptor for one worker.
-    pub fn new(worker: Arc<Worker>, tls: Option<TlsAcceptor>, limits: &Limits, meter: Meter, stop: CancellationToken) -> Self {
+    pub fn new(
+        worker: Arc<Worker>,
+        tls: Option<TlsAcceptor>,
+        limits: &Limits,
+        meter: Meter,
+        stop: CancellationToken,
+    ) -> Self {
         let (header_timeout, keepalive) = (limits.header_timeout, limits.keepalive);
         Self { worker, tls, header_timeout, keepalive, meter, stop, connections: TaskTracker::new() }
     }
@@ -94,7 +96,8 @@ impl Acceptor {
                     self.connections.spawn(async move { acceptor.serve(stream, peer).await });
                 }
                 // The other side gave up before we came to it.
-                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
                 Err(error) => {
                     tracing::error!(%error, "connections cannot be accepted");
                     tokio::time::sleep(RESPITE).await;

@@ -134,7 +134,9 @@ impl Login {
     /// The party that was asked for, or the only one.
     fn party(&self, provider: Option<&ProviderId>) -> Result<&Party, Error> {
         match (provider, self.parties.as_slice()) {
-            (Some(id), parties) => parties.iter().find(|p| p.relying_party.provider().id == *id).ok_or(Error::UnknownProvider),
+            (Some(id), parties) => {
+                parties.iter().find(|p| p.relying_party.provider().id == *id).ok_or(Error::UnknownProvider)
+            }
             (None, [only]) => Ok(only),
             (None, _) => Err(Error::UnknownProvider),
         }
@@ -146,7 +148,10 @@ impl Login {
     }
 
     /// Runs a future on the runtime that owns the provider's connections.
-    async fn in_background<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
+    async fn in_background<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
         // A task fails only where it panics (logged by the hook) or where the runtime is gone.
         self.background.spawn(work).await.map_err(|_| Error::Stopping)
     }

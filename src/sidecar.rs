@@ -149,7 +149,7 @@ impl Running {
 }
 
 /// Starts everything; returns when visitors can come in. Providers are discovered in the background.
-pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
+pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -168,7 +168,7 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
         .build()
         .map_err(StartError::Runtime)?;
     let meter = &options.meter;
-    let parts = compose(&config, &options, background.handle())?;
+    let parts = compose(config, options, background.handle())?;
 
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let (serving, ending) = (CancellationToken::new(), CancellationToken::new());
@@ -177,8 +177,7 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
         .map(|_| {
             let log = access_log.as_ref().map(AccessLog::worker);
             let worker = Arc::new(Worker::new(Arc::clone(&parts.apps), log, &options.random, options.clock.clone()));
-            let acceptor =
-                Acceptor::new(worker, tls.clone(), &config.server.limits, meter.clone(), serving.clone());
+            let acceptor = Acceptor::new(worker, tls.clone(), &config.server.limits, meter.clone(), serving.clone());
             start_worker(acceptor, &bound, config.server.drain_timeout, hurry.clone())
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -193,7 +192,7 @@ pub fn start(config: Config, options: Options) -> Result<Running, StartError> {
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
         let listener = bound.share().map_err(StartError::Runtime)?;
-        let probe = probe(Arc::clone(&draining), parts.relying_parties.clone());
+        let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), parts.relying_parties.clone());
         background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
     }
 
@@ -299,7 +298,8 @@ fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> 
         })
         .collect::<Result<Vec<_>, StartError>>()?;
     let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
-    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
+    let apps =
+        Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
     let relying_parties = parties.into_iter().map(|party| party.relying_party).collect();
     Ok(Parts { apps: Arc::new(apps), sessions, relying_parties })
 }
@@ -353,12 +353,16 @@ fn start_worker(
     thread::Builder::new().name("worker".to_owned()).spawn(move || runtime.block_on(work)).map_err(StartError::Runtime)
 }
 
-/// Ready when every provider has been heard of once, and nobody wants us to stop.
-fn probe(draining: Arc<AtomicBool>, relying_parties: Vec<Arc<RelyingParty>>) -> Probe {
+/// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.
+fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, relying_parties: Vec<Arc<RelyingParty>>) -> Probe {
     Arc::new(move || {
         let draining = draining.load(Ordering::Acquire);
-        let mut checks = vec![("draining".to_owned(), if draining { "yes" } else { "no" }.to_owned())];
-        let mut ready = !draining;
+        let sessions = sessions.is_ready();
+        let mut checks = vec![
+            ("draining".to_owned(), if draining { "yes" } else { "no" }.to_owned()),
+            ("sessions".to_owned(), if sessions { "readable" } else { "not readable" }.to_owned()),
+        ];
+        let mut ready = sessions && !draining;
         for party in &relying_parties {
             let known = party.metadata().is_some();
             ready &= known;

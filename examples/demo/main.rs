@@ -105,5 +105,5 @@ fn start_vestibule(configuration: &str) -> Result<impl Future<Output = ()> + use
     let clock = options.clock.clone();
     options.lines = telemetry::init(&config.log, &options.log, move || clock.unix_millis())?;
     let signals = Signals::catch()?;
-    Ok(signals.conduct(sidecar::start(config, options)?))
+    Ok(signals.conduct(sidecar::start(&config, &options)?))
 }

@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn threat_47_an_absent_claim_is_an_absent_header() {
-        let anonymous = Visitor { user: None, email: None, preferred_username: Some(String::new()), groups: vec![], ..visitor() };
+        let anonymous =
+            Visitor { user: None, email: None, preferred_username: Some(String::new()), groups: vec![], ..visitor() };
         assert!(prepare(&anonymous).is_empty());
     }
 

@@ -99,9 +99,16 @@ fn keep_private(headers: &mut HeaderMap) {
         let mut kept = vec!["private".to_owned()];
         for value in headers.get_all(CACHE_CONTROL) {
             let directives = value.to_str().unwrap_or_default().split(',').map(str::trim);
-            kept.extend(directives.filter(|d| !d.is_empty() && !shared(d) && !d.eq_ignore_ascii_case("private")).map(str::to_owned));
+            kept.extend(
+                directives
+                    .filter(|d| !d.is_empty() && !shared(d) && !d.eq_ignore_ascii_case("private"))
+                    .map(str::to_owned),
+            );
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("private")));
+        headers.insert(
+            CACHE_CONTROL,
+            HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("private")),
+        );
     }
 }
 
@@ -115,7 +122,11 @@ mod tests {
             response.headers_mut().append(*name, HeaderValue::from_str(value).expect("a value"));
         }
         let origins = Origins { upstream: "http://app:8080".to_owned(), public: "https://wiki.example.com".to_owned() };
-        cleanse(response, &origins, protection).headers().iter().map(|(n, v)| (n.to_string(), v.to_str().expect("ASCII").to_owned())).collect()
+        cleanse(response, &origins, protection)
+            .headers()
+            .iter()
+            .map(|(n, v)| (n.to_string(), v.to_str().expect("ASCII").to_owned()))
+            .collect()
     }
 
     #[test]

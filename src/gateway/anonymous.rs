@@ -2,11 +2,7 @@
 
 use http::{Response, StatusCode, request};
 
-use super::{
-    App, Apps, Body, Visit,
-    answer,
-    refusal::Refusal,
-};
+use super::{App, Apps, Body, Visit, answer, refusal::Refusal};
 use crate::{
     login::{Begin, Initiative, ReturnTarget},
     request::{Audience, Client, Target},

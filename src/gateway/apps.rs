@@ -12,7 +12,7 @@ use crate::{
 
 /// All apps of one configuration.
 pub struct Apps {
-    apps: Vec<Arc<App>>,
+    all: Vec<Arc<App>>,
     by_host: HashMap<String, usize>,
     /// The path of our own endpoints.
     pub prefix: String,
@@ -59,21 +59,27 @@ impl Apps {
         pages: Arc<Pages>,
         sign_ins: SignIns,
     ) -> Self {
-        let apps: Vec<_> = apps.into_iter().map(Arc::new).collect();
-        let by_host = apps
-            .iter()
-            .flat_map(|app| app.config.hosts.iter().map(|host| (host.clone(), app.place)))
-            .collect();
-        Self { apps, by_host, prefix: server.prefix.clone(), trusted_proxies: server.trusted_proxies.clone(), sessions, pages, sign_ins }
+        let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
+        let by_host =
+            all.iter().flat_map(|app| app.config.hosts.iter().map(|host| (host.clone(), app.place))).collect();
+        Self {
+            all,
+            by_host,
+            prefix: server.prefix.clone(),
+            trusted_proxies: server.trusted_proxies.clone(),
+            sessions,
+            pages,
+            sign_ins,
+        }
     }
 
     /// The app of a host (lower case, without its port).
     pub fn find(&self, host: &str) -> Option<&Arc<App>> {
-        self.by_host.get(host).and_then(|&place| self.apps.get(place))
+        self.by_host.get(host).and_then(|&place| self.all.get(place))
     }
 
     /// All of them, by their place.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
-        self.apps.iter()
+        self.all.iter()
     }
 }

@@ -1,9 +1,9 @@
 //! Our own endpoints, below the prefix (contract section 4).
 
-use std::{num::NonZeroU32, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use http::{Method, Response, StatusCode, header::{ORIGIN}, request};
+use http::{Method, Response, StatusCode, header::ORIGIN, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
@@ -14,8 +14,7 @@ use crate::{
     login::{Begin, Finished, Initiative, Live, ReturnTarget},
     pages::{Action, ConfirmReplacePage, Framing, ProviderChoice, SignInPage, SignOutPage, SignedOutPage, text},
     relying_party::Prompt,
-    request::{Audience, Client, Target},
-    
+    request::{Audience, Client},
 };
 
 /// The largest form that our own pages send.
@@ -70,9 +69,8 @@ pub(super) async fn answer(
     app: &App,
     visit: &mut Visit,
     client: &Client<'_>,
-    target: &Target,
     endpoint: &str,
-    head: request::Parts,
+    head: &request::Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     if let Some(asset) = endpoint.strip_prefix("/static/") {
@@ -80,12 +78,13 @@ pub(super) async fn answer(
     }
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
     let live = match endpoint {
-        "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => find_session(&worker.apps, app, &head.headers).await?,
+        "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => {
+            find_session(&worker.apps, app, &head.headers).await?
+        }
         _ => None,
     };
     visit.trace.session = live.as_ref().map(|(_, session)| Arc::clone(session));
-    let request =
-        OwnRequest { worker, app, audience: visit.audience, client, head: &head, query: target.query(), live };
+    let request = OwnRequest { worker, app, audience: visit.audience, client, head, query: head.uri.query(), live };
     let get = matches!(head.method, Method::GET | Method::HEAD);
     let post = head.method == Method::POST;
     match endpoint {
@@ -170,8 +169,7 @@ impl OwnRequest<'_> {
             .map(|provider| ProviderChoice { id: provider.id.as_str(), name: &provider.display_name })
             .collect();
         let target = self.return_target();
-        let page =
-            SignInPage { app_name: &self.app.config.name, providers: &providers, return_to: target.as_str() };
+        let page = SignInPage { app_name: &self.app.config.name, providers: &providers, return_to: target.as_str() };
         answer::page(StatusCode::OK, self.worker.apps.pages.sign_in(&page), Framing::Denied, &[])
     }
 

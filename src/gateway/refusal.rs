@@ -130,7 +130,9 @@ impl Refusal {
     fn telling(&self) -> Telling {
         use StatusCode as S;
         match self {
-            Self::Framing(FramingError::Method(_)) => telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home),
+            Self::Framing(FramingError::Method(_)) | Self::MethodNotAllowed(_) => {
+                telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home)
+            }
             Self::Framing(error) => telling(error.status(), text::BAD_REQUEST, WayOn::Home),
             Self::Target(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
             Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
@@ -139,7 +141,6 @@ impl Refusal {
             }
             Self::Denied(denial) => telling(S::FORBIDDEN, tell_denied(*denial), WayOn::AnotherAccount),
             Self::NoSuchEndpoint => telling(S::NOT_FOUND, text::NOT_FOUND, WayOn::Home),
-            Self::MethodNotAllowed(_) => telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home),
             Self::ForeignForm | Self::Forward(forward::Error::ForeignOrigin) => {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
@@ -169,7 +170,8 @@ impl Refusal {
         let mut response = if visit.audience.wants_html() {
             self.page(apps, app, visit, &telling)
         } else {
-            let sign_in = app.filter(|_| telling.status == StatusCode::UNAUTHORIZED).map(|app| app.login.endpoint("/start"));
+            let sign_in =
+                app.filter(|_| telling.status == StatusCode::UNAUTHORIZED).map(|app| app.login.endpoint("/start"));
             let problem = Problem {
                 status: telling.status,
                 detail: if sign_in.is_some() { text::UNAUTHENTICATED.explanation } else { telling.text.explanation },
@@ -271,7 +273,9 @@ fn tell_login(error: &login::Error) -> Telling {
         }
         login::Error::ExpiredAgain => telling(S::BAD_REQUEST, text::SIGN_IN_EXPIRED, WayOn::SignIn),
         login::Error::Loop(_) => telling(S::BAD_REQUEST, text::SIGN_IN_LOOP, WayOn::SignIn),
-        login::Error::Refused(ErrorCode::AccessDenied) => telling(S::FORBIDDEN, text::SIGN_IN_DECLINED, WayOn::AnotherAccount),
+        login::Error::Refused(ErrorCode::AccessDenied) => {
+            telling(S::FORBIDDEN, text::SIGN_IN_DECLINED, WayOn::AnotherAccount)
+        }
         login::Error::Refused(_) => telling(S::BAD_REQUEST, text::SIGN_IN_REFUSED, WayOn::SignIn),
         login::Error::Provider(relying_party::Error::TooSlow { .. }) => {
             telling(S::GATEWAY_TIMEOUT, text::PROVIDER_TIMED_OUT, WayOn::SignIn)

@@ -22,7 +22,10 @@ use tokio::{
 };
 
 use super::Acceptor;
-use crate::{clock::instant, gateway::{self, Connection}};
+use crate::{
+    clock::instant,
+    gateway::{self, Connection},
+};
 
 /// The largest head: request line and header fields together.
 const MAX_HEAD: usize = 64 * 1024;
@@ -34,9 +37,7 @@ where
 {
     let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
     let watched = Watched { stream, connection: Arc::clone(&connection) };
-    let service = service_fn(|request| {
-        gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request)
-    });
+    let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
     let http = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)

@@ -3,7 +3,10 @@
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE}};
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -32,14 +35,17 @@ pub async fn serve(listener: TcpListener, meter: Meter, probe: Probe, stop: Canc
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
-        let Ok((stream, _)) = accepted.inspect_err(|error| tracing::error!(%error, "the ops listener cannot accept")) else {
+        let Ok((stream, _)) = accepted.inspect_err(|error| tracing::error!(%error, "the ops listener cannot accept"))
+        else {
             tokio::time::sleep(super::RESPITE).await;
             continue;
         };
         let (meter, probe) = (meter.clone(), Arc::clone(&probe));
         tokio::spawn(async move {
-            let service = service_fn(move |request| std::future::ready(Ok::<_, Infallible>(answer(&request, &meter, &probe))));
-            let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+            let service =
+                service_fn(move |request| std::future::ready(Ok::<_, Infallible>(answer(&request, &meter, &probe))));
+            let connection =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection of the ops listener broke");
             }
@@ -63,7 +69,9 @@ fn answer(request: &Request<Incoming>, meter: &Meter, probe: &Probe) -> Response
             let body = serde_json::json!({ "ready": readiness.ready, "checks": checks });
             text(status, "application/json", format!("{body}\n"))
         }
-        "/metrics" => text(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", meter.render()),
+        "/metrics" => {
+            text(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", meter.render())
+        }
         _ => text(StatusCode::NOT_FOUND, "text/plain", "/livez, /readyz or /metrics\n".to_owned()),
     }
 }

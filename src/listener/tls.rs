@@ -49,7 +49,9 @@ impl ResolvesServerCert for Certificates {
 }
 
 fn certified_key(identity: &TlsIdentity, provider: &CryptoProvider) -> io::Result<CertifiedKey> {
-    let at = |path: &std::path::Path, error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", path.display()));
+    let at = |path: &std::path::Path, error: &dyn std::fmt::Display| {
+        io::Error::other(format!("{}: {error}", path.display()))
+    };
     let chain = CertificateDer::pem_file_iter(&identity.certificate)
         .and_then(Iterator::collect)
         .map_err(|error| at(&identity.certificate, &error))?;

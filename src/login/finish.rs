@@ -12,7 +12,10 @@ use super::{
 use crate::{
     identity::Visitor,
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
-    session::{CookieSecret, EndReason, Landed, NewSession, Session, Tokens, cookie::{AttemptId, Keep}},
+    session::{
+        CookieSecret, EndReason, Landed, NewSession, Session, Tokens,
+        cookie::{AttemptId, Keep},
+    },
 };
 
 /// How long a session goes on when the same person has signed in anew in the same browser.

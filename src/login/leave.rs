@@ -25,7 +25,8 @@ impl Login {
             Some(target) => target.url(&self.origins),
             None => self.endpoint("/signed_out"),
         });
-        let cookies = [self.cookies.session(), self.cookies.loop_marker()].map(|name| self.cookies.remove(&name)).to_vec();
+        let cookies =
+            [self.cookies.session(), self.cookies.loop_marker()].map(|name| self.cookies.remove(&name)).to_vec();
         Ok(Redirect { location, cookies })
     }
 

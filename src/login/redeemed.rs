@@ -22,11 +22,8 @@ pub struct Redeemed(Cache<AttemptId, ()>);
 
 impl Default for Redeemed {
     fn default() -> Self {
-        let cache = Cache::builder()
-            .max_capacity(CAPACITY)
-            .time_to_live(MEMORY)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
+        let cache =
+            Cache::builder().max_capacity(CAPACITY).time_to_live(MEMORY).eviction_policy(EvictionPolicy::lru()).build();
         Self(cache)
     }
 }

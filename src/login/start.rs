@@ -78,12 +78,11 @@ impl Login {
     ) -> Result<Redirect, Error> {
         let party = self.party(provider)?;
         let relying_party = &party.relying_party;
-        let metadata = match relying_party.metadata() {
-            Some(metadata) => metadata,
-            None => {
-                let relying_party = Arc::clone(relying_party);
-                self.in_background(async move { relying_party.metadata_or_fetch().await }).await??
-            }
+        let metadata = if let Some(known) = relying_party.metadata() {
+            known
+        } else {
+            let relying_party = Arc::clone(relying_party);
+            self.in_background(async move { relying_party.metadata_or_fetch().await }).await??
         };
         let provider = relying_party.provider().id.clone();
         let (id, attempt) =

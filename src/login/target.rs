@@ -157,8 +157,13 @@ mod tests {
 
     #[test]
     fn threat_4_our_own_endpoints_are_no_target() {
-        for asked in ["/_vestibule/callback", "/_vestibule/sign_out", "/_VESTIBULE/start", "/%5fvestibule/start", "/a/../_vestibule/start"]
-        {
+        for asked in [
+            "/_vestibule/callback",
+            "/_vestibule/sign_out",
+            "/_VESTIBULE/start",
+            "/%5fvestibule/start",
+            "/a/../_vestibule/start",
+        ] {
             assert_eq!(parsed(asked), "/", "{asked:?}");
         }
     }

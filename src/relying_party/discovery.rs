@@ -147,20 +147,25 @@ fn expected_algorithms(
 /// What an endpoint's URL must look like.
 #[derive(Clone, Copy)]
 enum Transport {
-    /// The issuer is on this host: nothing is on the wire.
+    /// The issuer is on this host, or is itself http: the configuration has judged that.
     PlainAllowed,
     Tls,
 }
 
 impl Transport {
     fn of(provider: &Provider) -> Self {
-        let loopback = Url::parse(provider.issuer.as_str()).is_ok_and(|issuer| match issuer.host() {
+        let loopback = |issuer: &Url| match issuer.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"), // RFC 6761 §6.3
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
-        });
-        if loopback { Self::PlainAllowed } else { Self::Tls }
+        };
+        let issuer = Url::parse(provider.issuer.as_str());
+        if issuer.is_ok_and(|issuer| issuer.scheme() == "http" || loopback(&issuer)) {
+            Self::PlainAllowed
+        } else {
+            Self::Tls
+        }
     }
 
     /// An endpoint; an empty text is an absent one.

@@ -154,7 +154,7 @@ macro_rules! rejections {
 rejections! {
     // Metadata (OpenID Connect Discovery §3, §4.3).
     MetadataIssuer "metadata_issuer" "the `issuer` of the metadata is not the configured one, to the letter: compare `issuer` with the document at `discovery_url`"
-    MetadataEndpoint "metadata_endpoint" "authorization_endpoint, token_endpoint or jwks_uri is missing from the metadata"
+    MetadataEndpoint "metadata_endpoint" "`authorization_endpoint`, `token_endpoint` or `jwks_uri` is missing from the metadata"
     MetadataUrl "metadata_url" "an endpoint in the metadata is no usable URL"
     InsecureEndpoint "insecure_endpoint" "an endpoint in the metadata is not https, and the issuer is not on this host"
     ResponseType "response_type" "the metadata does not list the response type `code`"
