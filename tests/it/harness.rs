@@ -23,12 +23,15 @@ use vestibule::{
     random::Random,
 };
 
-use crate::demo::provider::{Options, Provider, SignInPage, clients::Client, keys::SigningKey, people::Person};
+use crate::demo::provider::{
+    Options, Provider, SignInPage, calls::Endpoint, clients::Client, keys::SigningKey, people::Person,
+};
 
 pub(crate) mod binary;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod configuration;
+pub(crate) mod pki;
 pub(crate) mod sidecar;
 pub(crate) mod upstream;
 pub(crate) mod wire;
@@ -160,9 +163,9 @@ impl Scenery {
 
 impl<D: Door> Stage<D> {
     /// Waits until `/readyz` says so.
-    ///
-    /// Asked at each call that reaches the provider: what makes Vestibule ready is an answer of its.
     pub(crate) async fn ready(&self) {
+        // What makes Vestibule ready is an answer of the provider: nothing is asked before there can be one.
+        self.provider.asked(Endpoint::Discovery, 1).await;
         patiently("readiness", async {
             while self.ops("/readyz").await.status != 200 {
                 tokio::task::yield_now().await;
@@ -184,6 +187,11 @@ impl<D: Door> Stage<D> {
     /// An absolute URL on the app.
     pub(crate) fn url(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.origin())
+    }
+
+    /// Where visitors come in.
+    pub(crate) fn door_address(&self) -> SocketAddr {
+        self.door.address()
     }
 
     /// Writes and reads raw bytes, on a connection of its own.
@@ -220,11 +228,12 @@ impl<D: Door> Stage<D> {
         Browser::trusting(&self.roots)
     }
 
-    /// Signs in as `person` and gives the `Cookie` that a client sends from then on.
+    /// Signs in as `person` and gives the `Cookie` that a client sends from then on. The upstream sees nothing of it.
     pub(crate) async fn sign_in(&self, person: &'static Person) -> String {
         let mut browser = self.browser(person);
-        let landed = browser.open(&self.url("/_vestibule/start?rd=/_vestibule/userinfo")).await;
-        assert_eq!(landed.response.status, 200, "signed in as {}: {landed:?}", person.username);
+        let callback = browser.up_to_callback(&self.url("/_vestibule/start")).await;
+        let answer = browser.look_at(callback.as_str()).await;
+        assert_eq!(answer.status, 302, "signed in as {}: {answer:?}", person.username);
         browser.cookie_header(&self.public_url)
     }
 }

@@ -17,4 +17,9 @@ mod demo {
 }
 mod harness;
 
+mod answers;
+mod headers;
 mod layering;
+mod paths;
+mod smuggling;
+mod transport;

@@ -94,7 +94,8 @@ impl Process {
     /// Sends a signal. By the shell, because the standard library has no way and `unsafe` is forbidden.
     pub(crate) async fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("it has not been waited for");
-        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), &id.to_string()]).status().await;
+        let sent =
+            Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), &id.to_string()]).status().await;
         assert!(sent.expect("there is a shell").success(), "{signal:?} could not be sent");
     }
 

@@ -122,10 +122,9 @@ impl Browser {
             None => Request::get(target),
             Some(form) => Request::post(target, form).header("Content-Type", "application/x-www-form-urlencoded"),
         };
-        request = request.header("Host", &url[Position::BeforeHost..Position::AfterPort]).header(
-            "Accept",
-            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
-        );
+        request = request
+            .header("Host", &url[Position::BeforeHost..Position::AfterPort])
+            .header("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8");
         if is_trustworthy(url) {
             request = request.headers(&[
                 ("Sec-Fetch-Site", site),
@@ -137,7 +136,9 @@ impl Browser {
         if form.is_some() {
             let origin = match navigation.chain.first() {
                 Some(_) => "null".to_owned(),
-                None => navigation.initiator.as_ref().map_or("null".to_owned(), |page| page.origin().ascii_serialization()),
+                None => {
+                    navigation.initiator.as_ref().map_or("null".to_owned(), |page| page.origin().ascii_serialization())
+                }
             };
             request = request.header("Origin", &origin);
         }
@@ -187,7 +188,8 @@ impl Browser {
 
     fn cookies(&self, url: &Url, filter: impl Fn(&Kept) -> bool) -> String {
         let host = url.host_str().unwrap_or_default();
-        let sent = self.jar.iter().filter(|kept| kept.host == host && url.path().starts_with(&kept.path) && filter(kept));
+        let sent =
+            self.jar.iter().filter(|kept| kept.host == host && url.path().starts_with(&kept.path) && filter(kept));
         let pairs: Vec<_> = sent.map(|kept| format!("{}={}", kept.name, kept.value)).collect();
         pairs.join("; ")
     }

@@ -1,11 +1,18 @@
 //! A client that writes exactly what it is told to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use tokio::net::TcpSocket;
+use tokio_rustls::TlsConnector;
 
 use super::{
+    browser::client_config,
     patiently,
     wire::{Complete, Framing, Head, Wire},
 };
@@ -77,12 +84,18 @@ impl Request {
 }
 
 /// An answer as it came.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
     pub(crate) complete: Complete,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?} {:?}", self.head, self.text(), self.complete)
+    }
 }
 
 impl Response {
@@ -96,6 +109,13 @@ impl Response {
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A page with its entities read, as a browser shows it and follows its links.
+    pub(crate) fn html(&self) -> String {
+        let entities =
+            [("&#x2f;", "/"), ("&#x27;", "'"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+        entities.iter().fold(self.text(), |text, (entity, character)| text.replace(entity, character))
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -172,4 +192,18 @@ pub(super) async fn tcp(own: IpAddr, address: SocketAddr) -> tokio::net::TcpStre
     let stream = patiently("a connection", socket.connect(address)).await.expect("somebody listens");
     stream.set_nodelay(true).expect("a connected socket takes options");
     stream
+}
+
+/// A handshake for `name`, and the certificate that was shown; an error where `root` does not vouch for it.
+pub(crate) async fn connect_tls(
+    address: SocketAddr,
+    name: &str,
+    root: &CertificateDer<'static>,
+) -> io::Result<(RawClient, CertificateDer<'static>)> {
+    let connector = TlsConnector::from(Arc::new(client_config(std::slice::from_ref(root))));
+    let stream = tcp([127, 0, 0, 1].into(), address).await;
+    let name = ServerName::try_from(name.to_owned()).expect("a name for TLS");
+    let stream = patiently("a TLS handshake", connector.connect(name, stream)).await?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).cloned();
+    Ok((RawClient { wire: Wire::new(stream) }, shown.expect("a server shows its certificate")))
 }

@@ -182,8 +182,7 @@ impl Configuration {
             section(&mut text, "[server.tls]", &[], &self.tls);
         }
         section(&mut text, "[server.limits]", &[], &self.limits);
-        // Access lines go to standard output, which a test that runs in process shares with its runner.
-        section(&mut text, "[log]", &["access = false".to_owned()], &self.log);
+        section(&mut text, "[log]", &[], &self.log);
         if !self.keys.is_empty() {
             section(&mut text, "[keys]", &[], &self.keys);
         }

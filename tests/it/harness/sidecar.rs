@@ -1,29 +1,50 @@
 //! Vestibule in this process.
 
-use std::{net::SocketAddr, thread};
+use std::{io, net::SocketAddr, thread};
 
-use tokio::{runtime, time::timeout};
+use serde_json::Value;
+use tokio::{runtime, sync::watch, time::timeout};
 use vestibule::{
     clock::Clock,
     config::Config,
+    meter::{LineFormat, LogStream, Meter},
     random::Random,
     sidecar::{self, Options, Running},
 };
 
-use super::{Door, PATIENCE};
+use super::{Door, PATIENCE, patiently};
 
 /// Runs until it is dropped.
 pub(crate) struct Sidecar {
     running: Running,
+    log: watch::Receiver<Vec<u8>>,
 }
 
 impl Sidecar {
     pub(super) fn start(configuration: &str, clock: Clock) -> Self {
         let config = Config::parse("vestibule.toml", configuration)
             .unwrap_or_else(|faults| panic!("the configuration of this test is wrong:\n{faults}\n{configuration}"));
-        let options = Options { clock, random: Random::system() };
-        let running = sidecar::start(config, options).unwrap_or_else(|error| panic!("it does not start: {error}"));
-        Self { running }
+        let (written, log) = watch::channel(Vec::new());
+        let meter = Meter::new(&clock);
+        let stream = LogStream::new(Memory(written), &meter);
+        let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json };
+        let running = sidecar::start(&config, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
+        Self { running, log }
+    }
+
+    /// Waits for an access line that `find` makes something of. Events go nowhere: they
+    /// belong to the process, and this one has many sidecars; see [`Binary`](super::Binary).
+    pub(crate) async fn access_line<T>(&self, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
+        let mut log = self.log.clone();
+        let mut found = None;
+        let written = log.wait_for(|log| {
+            let mut lines = log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            found = lines.find_map(|line| find(&serde_json::from_slice(line).ok()?));
+            found.is_some()
+        });
+        let written = patiently(what, written).await.is_ok();
+        assert!(written, "the log ended without {what}");
+        found.expect("what was waited for")
     }
 
     /// To stop it, and to see it stop.
@@ -51,12 +72,26 @@ impl Drop for Sidecar {
         let stopped = thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
-                Ok::<_, std::io::Error>(runtime.block_on(async { timeout(PATIENCE, self.running.stopped()).await.is_ok() }))
+                Ok::<_, io::Error>(runtime.block_on(async { timeout(PATIENCE, self.running.stopped()).await.is_ok() }))
             });
             waiting.join().is_ok_and(|stopped| stopped.unwrap_or(false))
         });
         if !thread::panicking() {
             assert!(stopped, "Vestibule did not stop within {PATIENCE:?}, although it was told to hurry");
         }
+    }
+}
+
+/// Where the lines go.
+struct Memory(watch::Sender<Vec<u8>>);
+
+impl io::Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send_modify(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

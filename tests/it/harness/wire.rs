@@ -2,7 +2,7 @@
 //!
 //! No library: what is tested is what a library would mend or refuse.
 
-use std::io;
+use std::{fmt, io};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -18,7 +18,7 @@ pub(crate) struct Wire {
 }
 
 /// A start line with its fields, and exactly how they were spelled.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Head {
     /// Every byte, the empty line included.
     pub(crate) raw: Vec<u8>,
@@ -26,6 +26,13 @@ pub(crate) struct Head {
     pub(crate) start: String,
     /// Names as they came, values without the space around them; bytes as Latin-1.
     pub(crate) fields: Vec<(String, String)>,
+}
+
+/// The text alone: a failing test should be readable.
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.start, self.fields)
+    }
 }
 
 impl Head {
@@ -129,7 +136,8 @@ impl Wire {
     pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
         let line = self.line().await?;
         let size = line.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).unwrap_or_else(|_| panic!("a chunk's size is hexadecimal: {line:?}"));
+        let size =
+            usize::from_str_radix(size, 16).unwrap_or_else(|_| panic!("a chunk's size is hexadecimal: {line:?}"));
         if size == 0 {
             while !self.line().await?.is_empty() {}
             return Some(Vec::new());

@@ -1,0 +1,75 @@
+//! A certificate authority of the tests' own.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use tempfile::TempDir;
+
+const GENERATES: &str = "names of the tests make valid certificates";
+
+/// An authority and the folder that its files are in, for as long as it lives.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub(crate) root: CertificateDer<'static>,
+    folder: TempDir,
+}
+
+/// A certificate with its key, in files and in memory.
+pub(crate) struct Identity {
+    certificate_file: PathBuf,
+    key_file: PathBuf,
+    pub(crate) certificate: CertificateDer<'static>,
+    key_pem: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new([]).expect(GENERATES);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect(GENERATES);
+        let certificate = params.self_signed(&key).expect(GENERATES);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("a file in a folder of our own");
+        Self { root: certificate.der().clone(), issuer: Issuer::new(params, key), folder }
+    }
+
+    /// The PEM file that a configuration names.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// A certificate for a name or an address.
+    pub(crate) fn issue(&self, name: &str) -> Identity {
+        let key = KeyPair::generate().expect(GENERATES);
+        let params = CertificateParams::new([name.to_owned()]).expect(GENERATES);
+        let certificate = params.signed_by(&key, &self.issuer).expect(GENERATES);
+        let file = |ending: &str| self.folder.path().join(format!("{name}.{ending}"));
+        let (certificate_file, key_file) = (file("crt"), file("key"));
+        std::fs::write(&certificate_file, certificate.pem()).expect("a file in a folder of our own");
+        std::fs::write(&key_file, key.serialize_pem()).expect("a file in a folder of our own");
+        let key_pem = key.serialize_pem();
+        Identity { certificate_file, key_file, certificate: certificate.der().clone(), key_pem }
+    }
+}
+
+impl Identity {
+    /// `certificate` and `private_key`, as a configuration has them.
+    pub(crate) fn lines(&self) -> String {
+        format!("certificate = {:?}\nprivate_key = {:?}\n", self.certificate_file, self.key_file)
+    }
+
+    /// How a server shows it.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("rcgen writes PEM");
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("aws-lc has what TLS needs")
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate.clone()], key)
+            .expect("a certificate and its own key")
+    }
+}
