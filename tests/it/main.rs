@@ -19,6 +19,7 @@ mod harness;
 
 mod answers;
 mod headers;
+mod hostile_provider;
 mod layering;
 mod paths;
 mod smuggling;
