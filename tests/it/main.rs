@@ -20,6 +20,7 @@ mod harness;
 mod answers;
 mod cookies;
 mod headers;
+mod hostile_provider;
 mod layering;
 mod life_cycle;
 mod logs;
