@@ -55,6 +55,9 @@ pub(super) enum Refusal {
     /// A form that none of our pages sends.
     #[error("the form is too large or broke off")]
     Form,
+    /// A form that arrives too slowly.
+    #[error("the form did not arrive in time")]
+    SlowForm,
     /// More sign-ins than one client may begin.
     #[error("too many sign-ins from this client")]
     TooManySignIns,
@@ -117,6 +120,7 @@ impl Refusal {
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::ForeignForm => "foreign_form",
             Self::Form => "form",
+            Self::SlowForm => "form_too_slow",
             Self::TooManySignIns => "too_many_sign_ins",
             Self::Session(_) => "sessions_unavailable",
             Self::Login(error) => error.reason(),
@@ -145,6 +149,7 @@ impl Refusal {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
             Self::Form => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
+            Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
             Self::TooManySignIns => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(error) => tell_login(error),
@@ -219,7 +224,7 @@ impl Refusal {
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
             // Where a message ends is in doubt, and so is where the next one would begin.
-            Self::Framing(_) => vec![(CONNECTION, HeaderValue::from_static("close"))],
+            Self::Framing(_) | Self::SlowForm => vec![(CONNECTION, HeaderValue::from_static("close"))],
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
             Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {
