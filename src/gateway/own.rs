@@ -71,7 +71,7 @@ struct OwnRequest<'a> {
 pub(super) async fn answer(
     worker: &Worker,
     app: &App,
-    visit: &mut Visit,
+    visit: &mut Visit<'_>,
     client: &Client<'_>,
     endpoint: &str,
     head: &request::Parts,

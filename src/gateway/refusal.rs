@@ -165,7 +165,7 @@ impl Refusal {
     }
 
     /// The answer; logs and counts it.
-    pub(super) fn answer(&self, apps: &Apps, visit: &Visit) -> Response<Body> {
+    pub(super) fn answer(&self, apps: &Apps, visit: &Visit<'_>) -> Response<Body> {
         let telling = self.telling();
         self.log(telling.status, visit);
         let app = visit.trace.app.as_deref();
@@ -191,7 +191,7 @@ impl Refusal {
         response
     }
 
-    fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit, telling: &Telling) -> Response<Body> {
+    fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit<'_>, telling: &Telling) -> Response<Body> {
         let app_name = app.map_or(NAMELESS, |app| &app.config.name);
         let request_id = visit.trace.id.as_str();
         let anonymous = matches!(self, Self::Anonymous | Self::Forward(forward::Error::SessionEnded));
@@ -242,7 +242,7 @@ impl Refusal {
     }
 
     /// One line for each refusal; what is nobody's fault is said quietly.
-    fn log(&self, status: StatusCode, visit: &Visit) {
+    fn log(&self, status: StatusCode, visit: &Visit<'_>) {
         let app = visit.trace.app.as_deref().map_or("-", |app| app.config.id.as_str());
         let (request_id, reason, client) = (visit.trace.id.as_str(), self.reason(), visit.trace.client);
         let subject = visit.trace.session.as_ref().map(|session| session.visitor().subject.as_str());
@@ -299,14 +299,14 @@ fn tell_login(error: &login::Error) -> Telling {
 }
 
 /// The page that a frame or form belongs to, if it is one of this app; else where the visitor was.
-fn page_around(app: &App, visit: &Visit) -> ReturnTarget {
+fn page_around(app: &App, visit: &Visit<'_>) -> ReturnTarget {
     let referer = visit.referer.as_ref().map(|referer| referer.to_str().unwrap_or_default());
     let here = visit.trace.path.as_ref().filter(|_| visit.audience == Audience::Navigation).map(PathAndQuery::as_str);
     ReturnTarget::parse(referer.or(here).unwrap_or("/"), &app.login.origins)
 }
 
 /// The buttons and links of a refusal's page.
-fn actions(app: &App, visit: &Visit, way_on: WayOn) -> Vec<Action> {
+fn actions(app: &App, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
     let here = visit.trace.path.as_ref().map_or("/", PathAndQuery::as_str);
     // What belongs to our own endpoints is no place to come back to.
     let target = ReturnTarget::parse(here, &app.login.origins);
