@@ -95,7 +95,13 @@ async fn walk(
     let target = Target::parse(&head.uri)?;
     visit.trace.path = Some(target.path_and_query().clone());
 
+    // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
+    let is_astray =
+        |visit: &Visit<'_>| visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
+        if is_astray(visit) {
+            return Ok(answer::at_public_url(&app, &target));
+        }
         return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
     }
     let route = app.rules.route(&head.method, &target);
@@ -122,6 +128,7 @@ async fn walk(
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(|body| Body::upstream(body, ended)))
         }
+        Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
