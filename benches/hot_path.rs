@@ -19,7 +19,7 @@ use vestibule::{
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
     random::Random,
     request::{Client, Peer, Target, framing},
-    session::{Cached, NewSession, Session, Sessions, Tokens, cookie::CookieNames},
+    session::{Cached, NewSession, Recent, Session, Sessions, Tokens, cookie::CookieNames},
     store::MemoryStore,
 };
 
@@ -76,6 +76,7 @@ struct Fixture {
     front: Front,
     names: CookieNames,
     sessions: Arc<Sessions>,
+    recent: Recent,
     heads: Vec<HeaderMap>,
 }
 
@@ -101,7 +102,7 @@ fn fixture() -> Fixture {
     }
     let heads = (0..SESSIONS).map(|n| background.block_on(signed_in(&sessions, &config, &names, n))).collect();
     let front = Front::new(app, &rules, 0);
-    Fixture { _background: background, rules, front, names, sessions, heads, config }
+    Fixture { _background: background, rules, front, names, sessions, recent: Recent::default(), heads, config }
 }
 
 /// The head of a browser that is signed in as the `n`-th visitor.
@@ -148,7 +149,7 @@ fn request(headers: HeaderMap) -> Parts {
 impl Fixture {
     fn session(&self, headers: &HeaderMap) -> Arc<Session> {
         let secret = self.names.session_secret(headers).expect("the cookie is there");
-        match self.sessions.cached(&self.config.apps[0].id, &secret) {
+        match self.sessions.cached(&self.recent, &self.config.apps[0].id, &secret) {
             Cached::Hit(session) => session,
             Cached::Unknown | Cached::Miss => panic!("the session is cached"),
         }

@@ -97,12 +97,13 @@ pub enum Error {
     SessionEnded,
 }
 
-/// Sends a request through.
+/// Sends a request through. With the answer comes the end of the session that it is
+/// for: the answer must not outlive it.
 pub async fn forward(
     front: &Front,
     upstream: &Upstream,
     passage: Passage<'_>,
-) -> Result<Response<ResponseBody>, Error> {
+) -> Result<(Response<ResponseBody>, Option<Ended>), Error> {
     let Passage { permit, session, target, client, request_id, mut head, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {
@@ -131,7 +132,7 @@ pub async fn forward(
         return Err(Error::SessionEnded);
     }
     let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
-    Ok(response_head::cleanse(response, &front.origins, protection))
+    Ok((response_head::cleanse(response, &front.origins, protection), permit.into_session_end()))
 }
 
 /// The head that the upstream gets: the visitor's without what they must not say,
@@ -146,7 +147,8 @@ pub fn upstream_head(
     request_head::cleanse(&mut headers, front.method_overrides);
     request_head::set(&mut headers, front, client, request_id);
     if let Some(session) = session {
-        let identity = session.prepared(front.generation, |session| identity_headers::prepare(session.visitor()));
+        let identity =
+            session.identity_headers(front.generation, |session| identity_headers::prepare(session.visitor()));
         for (name, value) in identity.iter() {
             headers.insert(name, value.clone());
         }

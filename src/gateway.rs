@@ -107,13 +107,12 @@ async fn walk(
     let route = app.rules.route(&head.method, &target);
     let session = match route {
         RouteMatch::Public(_) => None,
-        RouteMatch::Default => find_session(apps, &app, &head.headers).await?.map(|(_, session)| session),
+        RouteMatch::Default => find_session(worker, &app, &head.headers).await?.map(|(_, session)| session),
     };
     visit.trace.session.clone_from(&session);
     let signed_in = session.as_ref().map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
     match app.rules.decide(route, client.address(), signed_in) {
         Decision::Permit(permit) => {
-            let ended = permit.session_end().cloned();
             let passage = Passage {
                 permit,
                 session: session.as_ref(),
@@ -124,7 +123,7 @@ async fn walk(
                 body,
             };
             let sent = instant();
-            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            let (response, ended) = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(|body| Body::upstream(body, ended)))
         }
@@ -135,12 +134,12 @@ async fn walk(
 }
 
 /// The live session of this browser at this app.
-async fn find_session(apps: &Apps, app: &App, headers: &HeaderMap) -> Result<Option<Live>, Refusal> {
+async fn find_session(worker: &Worker, app: &App, headers: &HeaderMap) -> Result<Option<Live>, Refusal> {
     let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
-    let found = match apps.sessions.cached(&app.config.id, &secret) {
+    let found = match worker.apps.sessions.cached(&worker.recent, &app.config.id, &secret) {
         Cached::Hit(session) => Some(session),
         Cached::Unknown => None,
-        Cached::Miss => apps.sessions.resolve(&app.config.id, &secret).await?,
+        Cached::Miss => worker.apps.sessions.resolve(&app.config.id, &secret).await?,
     };
     Ok(found.map(|session| (secret, session)))
 }

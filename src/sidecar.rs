@@ -39,8 +39,7 @@ use crate::{
     upstream::Connector,
 };
 
-/// How often a worker looks for upstream connections that nobody uses any more, and
-/// how often clients are forgotten that begin no more sign-ins.
+/// How often what nobody uses any more is let go: connections, ended sessions, clients of the sign-in limit.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
 /// Of the configuration that the process starts with.
@@ -346,7 +345,7 @@ fn start_worker(
             let mut tick = tokio::time::interval(TIDY_EVERY);
             loop {
                 tick.tick().await;
-                worker.drop_rested();
+                worker.tidy();
             }
         });
         acceptor.stop.cancelled().await;

@@ -83,7 +83,7 @@ pub(super) async fn answer(
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
     let live = match endpoint {
         "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => {
-            find_session(&worker.apps, app, &head.headers).await?
+            find_session(worker, app, &head.headers).await?
         }
         _ => None,
     };

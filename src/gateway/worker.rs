@@ -20,7 +20,7 @@ use crate::{
     meter::{AccessLine, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
-    session::Session,
+    session::{Recent, Session},
     upstream::Upstream,
 };
 
@@ -31,6 +31,8 @@ pub struct Worker {
     pub(super) apps: Arc<Apps>,
     /// By the place of the app in [`Apps`].
     pub(super) upstreams: Vec<Upstream>,
+    /// The sessions that it has served lately.
+    pub(super) recent: Recent,
     access_log: Option<WorkerLog>,
     ids: RequestIds,
     clock: Clock,
@@ -40,12 +42,13 @@ impl Worker {
     /// A worker for these apps; `access_log` is `None` where it is off.
     pub fn new(apps: Arc<Apps>, access_log: Option<WorkerLog>, random: &Random, clock: Clock) -> Self {
         let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone())).collect();
-        Self { apps, upstreams, access_log, ids: RequestIds::new(random), clock }
+        Self { apps, upstreams, recent: Recent::default(), access_log, ids: RequestIds::new(random), clock }
     }
 
-    /// Lets go of upstream connections that nobody has used for a while.
-    pub fn drop_rested(&self) {
+    /// Lets go of what nobody uses any more: connections to upstreams, sessions that have ended.
+    pub fn tidy(&self) {
         self.upstreams.iter().for_each(Upstream::drop_rested);
+        self.recent.forget_ended();
     }
 
     /// A connection that this worker has just accepted.
