@@ -42,44 +42,43 @@ pub async fn handle(
     let (head, body) = request.into_parts();
     let audience = Audience::of(&head);
     let in_a_page = audience == Audience::FrameOrUnsafeNavigation;
+    let trace = Trace {
+        id: worker.next_id(),
+        started: instant(),
+        method: head.method.clone(),
+        protocol: head.version,
+        path: None,
+        client: connection.peer.address(),
+        app: None,
+        session: None,
+    };
+    // Dropped with this future where the visitor leaves before there is an answer.
+    let mut finish = Finish { worker, connection, trace, status: None, bytes: 0 };
     let mut visit = Visit {
         audience,
         referer: in_a_page.then(|| head.headers.get(REFERER).cloned()).flatten(),
-        trace: Trace {
-            id: worker.next_id(),
-            started: instant(),
-            method: head.method.clone(),
-            protocol: head.version,
-            path: None,
-            client: connection.peer.address(),
-            app: None,
-            session: None,
-        },
+        trace: &mut finish.trace,
     };
-    let answered = walk(&worker, &connection, &mut visit, head, body).await;
-    let response = answered.unwrap_or_else(|refusal| refusal.answer(&worker.apps, &visit));
-    let status = response.status();
-    if let Some(app) = &visit.trace.app {
-        app.meter.count(status.as_u16());
-    }
-    let finish = Finish { worker, connection, trace: visit.trace, status, bytes: 0 };
+    let answered = walk(&finish.worker, &finish.connection, &mut visit, head, body).await;
+    let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
+    finish.answered(response.status());
     Ok(response.map(|body| body.finishing(finish)))
 }
 
 /// What is known of a request so far: for its answer and its access line.
-pub(crate) struct Visit {
+pub(crate) struct Visit<'r> {
     /// What kind of answer its sender can use.
     audience: Audience,
     /// The page that a frame or form belongs to, as far as it says so: where a sign-in is to lead.
     referer: Option<HeaderValue>,
-    trace: Trace,
+    trace: &'r mut Trace,
 }
 
 /// From the head that came in to the answer that goes out.
 async fn walk(
     worker: &Worker,
     connection: &Connection,
-    visit: &mut Visit,
+    visit: &mut Visit<'_>,
     head: request::Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
@@ -96,7 +95,13 @@ async fn walk(
     let target = Target::parse(&head.uri)?;
     visit.trace.path = Some(target.path_and_query().clone());
 
+    // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
+    let is_astray =
+        |visit: &Visit<'_>| visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
+        if is_astray(visit) {
+            return Ok(answer::at_public_url(&app, &target));
+        }
         return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
     }
     let route = app.rules.route(&head.method, &target);
@@ -122,6 +127,7 @@ async fn walk(
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(|body| Body::upstream(body, ended)))
         }
+        Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }

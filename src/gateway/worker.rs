@@ -131,12 +131,16 @@ pub(super) struct Trace {
     pub(super) session: Option<Arc<Session>>,
 }
 
-/// Writes the access line when the answer is over.
+/// What the log says of a request whose visitor left before there was an answer; nginx's number.
+const VISITOR_LEFT: u16 = 499;
+
+/// Writes the access line when the answer is over, or when nobody waits for one any more.
 pub(super) struct Finish {
     pub(super) worker: Arc<Worker>,
     pub(super) connection: Arc<Connection>,
     pub(super) trace: Trace,
-    pub(super) status: StatusCode,
+    /// `None` while there is no answer.
+    pub(super) status: Option<StatusCode>,
     pub(super) bytes: u64,
 }
 
@@ -147,6 +151,18 @@ impl std::fmt::Debug for Finish {
 }
 
 impl Finish {
+    /// The head of the answer is there.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+        self.count(status.as_u16());
+    }
+
+    fn count(&self, status: u16) {
+        if let Some(app) = &self.trace.app {
+            app.meter.count(status);
+        }
+    }
+
     pub(super) fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
@@ -155,6 +171,9 @@ impl Finish {
 impl Drop for Finish {
     fn drop(&mut self) {
         self.connection.activity.idle();
+        if self.status.is_none() {
+            self.count(VISITOR_LEFT);
+        }
         let (trace, worker) = (&self.trace, &self.worker);
         let Some(log) = &worker.access_log else { return };
         log.record(&AccessLine {
@@ -164,8 +183,8 @@ impl Drop for Finish {
             client: trace.client,
             method: trace.method.as_str(),
             path: trace.path.as_ref().map_or("-", http::uri::PathAndQuery::path),
-            status: self.status.as_u16(),
-            bytes: (self.status != StatusCode::SWITCHING_PROTOCOLS).then_some(self.bytes),
+            status: self.status.map_or(VISITOR_LEFT, |status| status.as_u16()),
+            bytes: (self.status != Some(StatusCode::SWITCHING_PROTOCOLS)).then_some(self.bytes),
             protocol: trace.protocol,
             duration: instant().duration_since(trace.started),
             user: trace.session.as_ref().map(|session| session.visitor().subject.as_str()),
