@@ -27,6 +27,6 @@ mod target;
 pub use audience::Audience;
 pub use client::{Client, Peer};
 pub use framing::FramingError;
-pub use header::{HeaderKind, connection_options};
+pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use target::{Place, Readers, Reading, Target, TargetError};

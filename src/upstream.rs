@@ -9,7 +9,14 @@
 //! Nothing is collected: bodies pass in both directions as they come, and a slow
 //! reader on one side slows the other.
 
-use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Version,
@@ -96,7 +103,8 @@ impl Upstream {
         if body_sent.is_some() {
             frame_body(&mut request);
         }
-        let work = self.send_untimed(request, body_sent.as_ref());
+        // Pinned here: the future holds the request, and moving it about would copy that.
+        let work = pin!(self.send_untimed(request, body_sent.as_ref()));
         let response = timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await;
         let response = response.ok_or(Error::FirstByteTimeout)??;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -183,9 +191,8 @@ fn second_try(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
 async fn timeout_after<T>(
     start: Option<&CancellationToken>,
     limit: Duration,
-    work: impl Future<Output = T>,
+    mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let mut work = pin!(work);
     let mut since = None;
     poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
@@ -210,7 +217,8 @@ mod tests {
 
     /// What one look at a request that is never answered brings.
     fn look(start: Option<&CancellationToken>, limit: Duration) -> Poll<Option<()>> {
-        let waiting = pin!(timeout_after(start, limit, pending()));
+        let mut never = pin!(pending());
+        let waiting = pin!(timeout_after(start, limit, never.as_mut()));
         waiting.poll(&mut Context::from_waker(std::task::Waker::noop()))
     }
 

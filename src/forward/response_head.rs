@@ -10,7 +10,7 @@ use http::{
 };
 
 use crate::{
-    request::{HeaderKind, connection_options},
+    request::{connection_options, is_hop_by_hop},
     session::cookie::upstream::sets_ours,
 };
 
@@ -53,7 +53,7 @@ impl Kind {
             "cdn-cache-control" | "cloudflare-cdn-cache-control" | "surrogate-control" | "x-accel-expires" => {
                 Self::SharedCache
             }
-            _ if HeaderKind::of(name) == HeaderKind::HopByHop => Self::HopByHop,
+            name if is_hop_by_hop(name) => Self::HopByHop,
             _ => Self::EndToEnd,
         }
     }

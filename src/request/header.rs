@@ -46,13 +46,27 @@ impl HeaderKind {
             _ => Self::EndToEnd,
         };
         match kind {
-            Self::EndToEnd if name.as_bytes().contains(&b'_') => Self::Underscore,
+            Self::EndToEnd if has_underscore(name.as_bytes()) => Self::Underscore,
             kind => kind,
         }
     }
 }
 
-fn is_hop_by_hop(name: &str) -> bool {
+/// Looks at eight bytes at a time: a name is too short for the library's search to pay.
+fn has_underscore(name: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    const UNDERSCORES: u64 = u64::from_ne_bytes([b'_'; 8]);
+    let (words, rest) = name.as_chunks::<8>();
+    let in_word = |word: &[u8; 8]| {
+        let differs = u64::from_ne_bytes(*word) ^ UNDERSCORES;
+        differs.wrapping_sub(ONES) & !differs & HIGH != 0 // a byte of `differs` is zero
+    };
+    words.iter().any(in_word) || rest.contains(&b'_')
+}
+
+/// Whether a field is about one connection only (RFC 9110 §7.6.1), in requests and answers.
+pub fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
         "connection"
@@ -110,6 +124,22 @@ mod tests {
 
     fn kind(name: &str) -> HeaderKind {
         HeaderKind::of(&HeaderName::from_bytes(name.as_bytes()).expect(name))
+    }
+
+    #[test]
+    fn an_underscore_is_found_wherever_it_stands() {
+        for length in 1..=26 {
+            let plain = "a".repeat(length);
+            assert!(
+                !has_underscore(plain.as_bytes()) && !has_underscore("^`~\u{df}".repeat(length).as_bytes()),
+                "{length}"
+            );
+            for place in 0..length {
+                let mut name = plain.clone().into_bytes();
+                name[place] = b'_';
+                assert!(has_underscore(&name), "{length} {place}");
+            }
+        }
     }
 
     #[test]
