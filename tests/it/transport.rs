@@ -1,4 +1,4 @@
-//! The way through: bodies both ways, kept connections, protocol switches, TLS.
+//! The way through: bodies both ways, kept connections, and who waits for whom.
 
 use std::sync::{
     Arc,
@@ -10,21 +10,13 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     demo::provider::people::ADA,
     harness::{
-        RawClient, RecordingUpstream, Request, Stage,
-        client::{connect_tls, status},
+        RawClient, Request, Stage,
+        client::status,
         patiently,
-        pki::Authority,
-        upstream::{Answer, SWITCHING},
+        upstream::Answer,
         wire::{Complete, Framing},
     },
 };
-
-const WEB_SOCKET: [(&str, &str); 4] = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-];
 
 #[tokio::test]
 async fn connections_are_kept_on_both_sides() {
@@ -336,37 +328,6 @@ async fn threat_78_an_answer_before_the_end_of_the_body_leaves_no_rest_behind() 
 }
 
 #[tokio::test]
-async fn a_web_socket_is_tunnelled_both_ways_and_ends_with_the_session() {
-    let stage = Stage::builder().start().await;
-    let cookie = stage.sign_in(&ADA).await;
-    stage.upstream.answer(|_| Answer::Echo);
-    let mut client = stage.connect().await;
-    let handshake = Request::get("/socket?room=1").headers(&WEB_SOCKET).headers(&[
-        ("Cookie", &format!("a=1; {cookie}")),
-        ("Origin", &stage.origin()),
-        ("Sec-WebSocket-Protocol", "chat"),
-        ("X-Forwarded-User", "mallory"),
-    ]);
-    client.send(handshake.to_host(stage.authority()).bytes()).await;
-    let switched = client.response().await.expect("an answer");
-    assert_eq!(switched.status, 101, "{switched:?}");
-    assert_eq!(switched.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-    assert!(switched.header("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket")));
-    let seen = stage.upstream.only();
-    assert_eq!(seen.headers("x-forwarded-user"), ["ada"], "apps read identity and Host in the handshake");
-    assert_eq!((seen.headers("host"), seen.headers("cookie")), (vec![stage.authority()], vec!["a=1"]));
-    assert_eq!((seen.header("sec-websocket-protocol"), seen.target()), (Some("chat"), "/socket?room=1"));
-
-    for message in ["\u{1}\u{0}binary", "a longer one"] {
-        client.send(message).await;
-        assert_eq!(patiently("the echo", client.wire.exactly(message.len())).await, message.as_bytes());
-    }
-    let signed_out = stage.send(Request::post("/_vestibule/sign_out", "").header("Cookie", &cookie)).await;
-    assert_eq!(signed_out.status, 303, "{signed_out:?}");
-    client.until_closed().await; // threat 84
-}
-
-#[tokio::test]
 async fn a_long_answer_ends_with_the_session() {
     let stage = Stage::builder().start().await;
     let cookie = stage.sign_in(&ADA).await;
@@ -382,117 +343,6 @@ async fn a_long_answer_ends_with_the_session() {
     let (rest, complete) = patiently("the end", client.wire.body(Framing::Chunked)).await;
     assert_eq!((rest.len(), complete), (0, Complete::CutShort), "threat 84");
     conversation.until_closed().await;
-}
-
-#[tokio::test]
-async fn threat_113_114_no_web_socket_without_a_session_or_for_a_foreign_page() {
-    let stage = Stage::builder().start().await;
-    let cookie = stage.sign_in(&ADA).await;
-    stage.upstream.answer(|_| Answer::Echo);
-    let own = stage.origin();
-    for (status, fields) in [
-        (401, vec![("Origin", own.as_str())]),
-        (403, vec![("Origin", "https://evil.example"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", "null"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", "http://127.0.0.1"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", "https://127.0.0.1.evil.example"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", &own), ("Origin", "https://evil.example"), ("Cookie", &cookie)]),
-    ] {
-        let answer = stage.send(Request::get("/socket").headers(&WEB_SOCKET).headers(&fields)).await;
-        assert_eq!(
-            (answer.status, answer.header("content-type")),
-            (status, Some("application/problem+json")),
-            "{fields:?}"
-        );
-        assert_eq!(stage.upstream.take().len(), 0, "{fields:?}");
-    }
-    // Who is no browser need not say where it comes from.
-    let answer = stage.send(Request::get("/socket").headers(&WEB_SOCKET).header("Cookie", &cookie)).await;
-    assert_eq!(answer.status, 101);
-}
-
-#[tokio::test]
-async fn an_upstream_that_refuses_to_switch_is_heard() {
-    let stage = Stage::builder().public("/**").start().await;
-    stage.upstream.answer(|_| Answer::with("426 Upgrade Required", "Upgrade: websocket\r\n", "no"));
-    let answer = stage.send(Request::get("/socket").headers(&WEB_SOCKET)).await;
-    assert_eq!((answer.status, answer.text().as_str()), (426, "no"));
-    // And one that switches although nobody asked is not believed.
-    stage.upstream.answer(|_| Answer::Keep(SWITCHING.into()));
-    let answer = stage.send(Request::get("/page")).await;
-    assert_eq!(answer.status, 502, "{answer:?}");
-}
-
-#[tokio::test]
-async fn each_app_shows_its_own_certificate() {
-    let authority = Authority::new();
-    let (wiki, notes) = (authority.issue("wiki.test"), authority.issue("notes.test"));
-    let stage = Stage::builder()
-        .public_host("wiki.test")
-        .tls(&wiki.lines(), authority.root.clone())
-        .more(&format!(
-            "\n[[app]]\nid = \"notes\"\npublic_url = \"https://notes.test:PORT\"\nupstream = \"http://UPSTREAM\"\n\
-             [app.tls]\n{}\n[app.access]\npolicy = \"anyone\"\n[[app.route]]\npath = \"/**\"\naccess = \"public\"\n",
-            notes.lines()
-        ))
-        .start()
-        .await;
-    for (name, certificate) in [("wiki.test", &wiki), ("notes.test", &notes), ("NOTES.TEST", &notes)] {
-        let (_, shown) = connect_tls(stage.door_address(), name, &authority.root).await.expect("a handshake");
-        assert_eq!(shown, certificate.certificate, "{name}");
-    }
-    let elsewhere = connect_tls(stage.door_address(), "elsewhere.test", &authority.root).await;
-    assert!(elsewhere.is_err(), "a name of nobody is not vouched for");
-
-    let landed = stage.browser(&ADA).open(&stage.url("/page?over=tls")).await;
-    assert_eq!(landed.response.status, 200, "{landed:?}");
-    let seen = stage.upstream.only();
-    assert_eq!((seen.header("x-forwarded-proto"), seen.header("x-forwarded-user")), (Some("https"), Some("ada")));
-    let port = stage.public_url.port().expect("a port of the tests");
-    let landed = stage.browser(&ADA).open(&format!("https://notes.test:{port}/other")).await;
-    assert_eq!((landed.response.status, landed.hops.len()), (200, 0));
-}
-
-#[tokio::test]
-async fn threat_123_a_handshake_that_does_not_come_is_cut() {
-    let authority = Authority::new();
-    let stage = Stage::builder()
-        .public_host("wiki.test")
-        .tls(&authority.issue("wiki.test").lines(), authority.root.clone())
-        .limits("header_timeout = \"100ms\"")
-        .start()
-        .await;
-    let mut nothing = stage.connect().await;
-    nothing.until_closed().await;
-    let mut half = stage.connect().await;
-    half.send(b"\x16\x03\x01\x02\x00\x01").await;
-    half.until_closed().await;
-    let mut plain = stage.connect().await;
-    plain.send("GET / HTTP/1.1\r\nHost: wiki.test\r\n\r\n").await;
-    let answer = plain.until_closed().await;
-    assert!(!String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200"), "no plain text where TLS is spoken");
-}
-
-#[tokio::test]
-async fn an_upstream_over_tls_is_trusted_by_its_own_authority_and_by_no_other() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let upstream = RecordingUpstream::start_tls(authority.issue("localhost").server_config()).await;
-    let url = format!("upstream = \"https://localhost:{}\"", upstream.address().port());
-    for (what, ca_file, trusted) in
-        [("its own", Some(&authority), true), ("another", Some(&stranger), false), ("the system's", None, false)]
-    {
-        let table = ca_file.map(|ca| format!("\n[app.upstream_tls]\nca_file = {:?}\n", ca.file())).unwrap_or_default();
-        let stage = Stage::builder().app(&url).app_tables(&table).public("/**").start().await;
-        let answer = stage.send(Request::get("/page").navigation()).await;
-        assert_eq!(answer.status, if trusted { 200 } else { 502 }, "{what}: {answer:?}");
-        assert_eq!(upstream.take().len(), usize::from(trusted), "{what}");
-        assert!(!answer.text().to_lowercase().contains("certificate"), "{what}: {}", answer.text());
-    }
-    // The right authority, and a name that the certificate is not for.
-    let url = format!("upstream = \"https://127.0.0.1:{}\"", upstream.address().port());
-    let table = format!("\n[app.upstream_tls]\nca_file = {:?}\n", authority.file());
-    let stage = Stage::builder().app(&url).app_tables(&table).public("/**").start().await;
-    assert_eq!((stage.send(Request::get("/page")).await.status, upstream.take().len()), (502, 0));
 }
 
 #[tokio::test]
