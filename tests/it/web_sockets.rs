@@ -1,4 +1,4 @@
-//! WebSockets: a switch of protocols that only a visitor with a session gets, for as long as the session lives
+//! Every WebSocket is a switch of protocols that only a visitor with a session gets, for as long as the session lives
 //! (RFC 6455, RFC 9110 §7.8).
 
 use crate::{
