@@ -108,7 +108,7 @@ async fn threat_81_too_many_or_too_long_cookies_are_431_and_no_loop() {
     for request in [many, long] {
         let mut client = stage.connect().await;
         // The rest of a head that is refused may find nobody to take it.
-        client.wire.write(request.for_host(stage.authority()).bytes()).await.ok();
+        client.wire.write(request.to_host(stage.authority()).bytes()).await.ok();
         let answer = client.response().await.expect("an answer");
         assert_eq!(answer.status, 431, "{answer:?}");
         assert_eq!((answer.header("location"), answer.header("set-cookie")), (None, None));

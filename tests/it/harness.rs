@@ -98,12 +98,17 @@ impl Stage {
 impl Configuration {
     /// Runs Vestibule in this process; returns when the provider's metadata is known to it.
     pub(crate) async fn start(self) -> Stage {
-        let stage = self.start_with(|_| {}).await;
+        let stage = self.start_without_metadata().await;
         stage.ready().await;
         stage
     }
 
-    /// As [`Configuration::start`], but the provider is prepared first, and nothing is waited for.
+    /// As [`Configuration::start`], but does not wait for the provider to be discovered.
+    pub(crate) async fn start_without_metadata(self) -> Stage {
+        self.start_with(|_| {}).await
+    }
+
+    /// The same, with a provider that is prepared before Vestibule knows of it.
     pub(crate) async fn start_with(self, prepare: impl FnOnce(&Provider)) -> Stage {
         let (clock, hand) = Clock::manual(START);
         let scenery = Scenery::new(&self, clock.clone()).await;
@@ -194,7 +199,7 @@ impl<D: Door> Stage<D> {
 
     /// One request on a connection of its own; `Host` is the app's unless it says otherwise.
     pub(crate) async fn send(&self, request: Request) -> Response {
-        self.connect().await.exchange(&request.for_host(self.authority())).await
+        self.connect().await.exchange(&request.to_host(self.authority())).await
     }
 
     /// Whatever these bytes bring.
@@ -207,7 +212,7 @@ impl<D: Door> Stage<D> {
     /// Asks the ops listener.
     pub(crate) async fn ops(&self, path: &str) -> Response {
         let mut client = RawClient::connect(self.door.ops()).await;
-        client.exchange(&Request::get(path).for_host("ops")).await
+        client.exchange(&Request::get(path).to_host("ops")).await
     }
 
     /// The metrics, as text.

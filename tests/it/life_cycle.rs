@@ -145,7 +145,7 @@ async fn it_stops_in_order_not_ready_then_deaf_then_done() {
     let stage = Stage::builder().public("/**").server("drain_delay = \"1h\"\ndrain_timeout = \"1h\"").start().await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    client.send(Request::get("/slow").for_host(stage.authority()).bytes()).await;
+    client.send(Request::get("/slow").to_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
 
@@ -162,10 +162,10 @@ async fn what_is_under_way_at_the_end_is_finished() {
     let stage = Stage::builder().public("/**").server("drain_delay = \"0s\"\ndrain_timeout = \"1h\"").start().await;
     let mut conversations = stage.upstream.by_hand();
     let (mut busy, mut resting) = (stage.connect().await, stage.connect().await);
-    busy.send(Request::get("/slow").for_host(stage.authority()).bytes()).await;
+    busy.send(Request::get("/slow").to_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
-    assert_eq!(resting.exchange(&Request::get("/_vestibule/signed_out").for_host(stage.authority())).await.status, 200);
+    assert_eq!(resting.exchange(&Request::get("/_vestibule/signed_out").to_host(stage.authority())).await.status, 200);
 
     stage.door.running().shut_down();
     resting.until_closed().await;
@@ -259,7 +259,7 @@ async fn threat_116_a_head_that_does_not_come_and_a_rest_that_is_too_long_end_th
         client.until_closed().await;
     }
     let mut client = stage.connect().await;
-    assert_eq!(client.exchange(&Request::get("/x").for_host(stage.authority())).await.status, 200);
+    assert_eq!(client.exchange(&Request::get("/x").to_host(stage.authority())).await.status, 200);
     client.until_closed().await;
     assert_eq!(stage.upstream.take().len(), 1);
 }
@@ -274,7 +274,7 @@ async fn threat_117_a_head_that_is_too_large_is_431_and_a_target_that_is_too_lon
         (414, Request::get(&format!("/{}", "x".repeat(70 * 1024)))),
     ] {
         let mut client = stage.connect().await;
-        client.wire.write(request.for_host(stage.authority()).bytes()).await.ok();
+        client.wire.write(request.to_host(stage.authority()).bytes()).await.ok();
         assert_eq!(client.response().await.expect("an answer").status, status);
     }
     assert_eq!(stage.upstream.take().len(), 0);

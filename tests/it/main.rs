@@ -27,4 +27,6 @@ mod logs;
 mod paths;
 mod readme;
 mod smuggling;
+mod tls;
 mod transport;
+mod web_sockets;

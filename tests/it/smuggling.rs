@@ -98,7 +98,7 @@ async fn threat_71_equal_lengths_are_one_length() {
     let stage = Stage::builder().public("/**").start().await;
     let mut client = stage.connect().await;
     let head = Request::new("POST", "/first").headers(&[("Content-Length", "5"), ("Content-Length", "5")]);
-    client.send([head.for_host(stage.authority()).bytes(), b"hello".to_vec()].concat()).await;
+    client.send([head.to_host(stage.authority()).bytes(), b"hello".to_vec()].concat()).await;
     assert_eq!(client.response().await.expect("an answer").status, 200);
     let seen = stage.upstream.only();
     assert_eq!((seen.headers("content-length"), seen.body.as_slice()), (vec!["5"], &b"hello"[..]));
@@ -143,7 +143,7 @@ async fn threat_69_cve_2025_4366_a_body_that_nobody_read_is_no_request() {
         let mut client = stage.connect().await;
         let mut request = Request::new(method, path)
             .header("Content-Length", &smuggled.len().to_string())
-            .for_host(stage.authority())
+            .to_host(stage.authority())
             .bytes();
         request.extend_from_slice(smuggled.as_bytes());
         client.send(request).await;
@@ -156,7 +156,7 @@ async fn threat_69_cve_2025_4366_a_body_that_nobody_read_is_no_request() {
                 Request::get("/last")
                     .header("Cookie", &cookie)
                     .header("Connection", "close")
-                    .for_host(stage.authority())
+                    .to_host(stage.authority())
                     .bytes(),
             )
             .await
@@ -173,7 +173,7 @@ async fn threat_77_each_pipelined_request_is_judged_by_itself() {
     let cookie = stage.sign_in(&ADA).await;
     let mut client = stage.connect().await;
     let request =
-        |path: &str, fields: &[(&str, &str)]| Request::get(path).headers(fields).for_host(stage.authority()).bytes();
+        |path: &str, fields: &[(&str, &str)]| Request::get(path).headers(fields).to_host(stage.authority()).bytes();
     let mut bytes = request("/public/a", &[]);
     bytes.extend(request("/secret", &[]));
     bytes.extend(request("/secret/mine", &[("Cookie", &cookie)]));
@@ -193,7 +193,7 @@ async fn threat_76_cve_2026_2833_nothing_goes_up_before_the_upstream_has_switche
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
     let early = format!("GET /smuggled HTTP/1.1\r\nHost: {}\r\n\r\n", stage.authority());
-    let handshake = Request::get("/first").for_host(stage.authority()).headers(&[
+    let handshake = Request::get("/first").to_host(stage.authority()).headers(&[
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),
         ("Sec-WebSocket-Version", "13"),

@@ -1,4 +1,4 @@
-//! The way through: bodies both ways, kept connections, protocol switches, TLS.
+//! The way through: bodies both ways, kept connections, and who waits for whom.
 
 use std::sync::{
     Arc,
@@ -10,28 +10,20 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     demo::provider::people::ADA,
     harness::{
-        RawClient, RecordingUpstream, Request, Stage,
-        client::{connect_tls, status},
+        RawClient, Request, Stage,
+        client::status,
         patiently,
-        pki::Authority,
-        upstream::{Answer, SWITCHING},
+        upstream::Answer,
         wire::{Complete, Framing},
     },
 };
-
-const WEB_SOCKET: [(&str, &str); 4] = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-];
 
 #[tokio::test]
 async fn connections_are_kept_on_both_sides() {
     let stage = Stage::builder().public("/**").start().await;
     let mut client = stage.connect().await;
     for n in 0..20 {
-        let answer = client.exchange(&Request::get(&format!("/{n}")).for_host(stage.authority())).await;
+        let answer = client.exchange(&Request::get(&format!("/{n}")).to_host(stage.authority())).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "hello from the app"));
     }
     assert_eq!((stage.upstream.take().len(), stage.upstream.connections()), (20, 1));
@@ -43,7 +35,7 @@ async fn a_kept_connection_that_the_upstream_has_closed_costs_nobody_an_error() 
     let mut conversations = stage.upstream.by_hand();
     for method in ["GET", "POST"] {
         let mut client = stage.connect().await;
-        let request = Request::new(method, "/x").header("Content-Length", "0").for_host(stage.authority());
+        let request = Request::new(method, "/x").header("Content-Length", "0").to_host(stage.authority());
         for _ in 0..3 {
             client.send(request.bytes()).await;
             let mut conversation = conversations.next().await;
@@ -68,7 +60,7 @@ async fn a_request_that_may_have_been_carried_out_is_never_sent_twice() {
         });
         assert_eq!(stage.send(Request::get("/warm")).await.status, 200);
         let request = Request::new(method, "/once").header("Content-Length", &body.len().to_string());
-        let bytes = [request.for_host(stage.authority()).bytes(), body.into()].concat();
+        let bytes = [request.to_host(stage.authority()).bytes(), body.into()].concat();
         assert_eq!(stage.send_raw(bytes).await.status, 502, "{method}");
         let seen: Vec<_> = stage.upstream.take().iter().map(|request| request.target().to_owned()).collect();
         assert_eq!(seen, ["/warm", "/once"], "{method} with {body:?}");
@@ -84,17 +76,17 @@ async fn a_head_has_the_length_and_no_body() {
     });
     let mut client = stage.connect().await;
     for _ in 0..2 {
-        let answer = client.exchange(&Request::new("HEAD", "/file").for_host(stage.authority())).await;
+        let answer = client.exchange(&Request::new("HEAD", "/file").to_host(stage.authority())).await;
         assert_eq!(
             (answer.status, answer.header("content-length"), answer.header("etag")),
             (200, Some("12345"), Some("\"x\""))
         );
-        let answer = client.exchange(&Request::get("/file").for_host(stage.authority())).await;
+        let answer = client.exchange(&Request::get("/file").to_host(stage.authority())).await;
         assert_eq!(answer.text(), "body");
     }
     for (status, head) in [(204, "204 No Content"), (304, "304 Not Modified")] {
         stage.upstream.answer(move |_| Answer::Keep(format!("HTTP/1.1 {head}\r\nETag: \"x\"\r\n\r\n").into_bytes()));
-        let answer = client.exchange(&Request::get("/file").for_host(stage.authority())).await;
+        let answer = client.exchange(&Request::get("/file").to_host(stage.authority())).await;
         assert_eq!((answer.status, answer.header("etag")), (status, Some("\"x\"")));
         assert_eq!(answer.header("transfer-encoding"), None);
     }
@@ -146,7 +138,7 @@ async fn what_is_expected_to_continue_is_told_so_only_where_it_may() {
     let request = |path| {
         Request::new("POST", path)
             .headers(&[("Expect", "100-continue"), ("Content-Length", "5")])
-            .for_host(stage.authority())
+            .to_host(stage.authority())
             .bytes()
     };
     let mut client = stage.connect().await;
@@ -169,7 +161,7 @@ async fn chunks_pass_in_both_directions_as_they_come() {
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
     let head =
-        Request::new("POST", "/git-receive-pack").header("Transfer-Encoding", "chunked").for_host(stage.authority());
+        Request::new("POST", "/git-receive-pack").header("Transfer-Encoding", "chunked").to_host(stage.authority());
     client.send(head.bytes()).await;
     client.send("5\r\nfirst\r\n").await;
     let mut conversation = conversations.next().await;
@@ -198,7 +190,7 @@ async fn server_sent_events_come_one_by_one() {
     // By chunks, and as older servers do it: until the connection ends.
     for framing in [Framing::Chunked, Framing::UntilClose] {
         let mut client = stage.connect().await;
-        client.send(Request::get("/events").header("Cookie", &cookie).for_host(stage.authority()).bytes()).await;
+        client.send(Request::get("/events").header("Cookie", &cookie).to_host(stage.authority()).bytes()).await;
         let mut conversation = conversations.next().await;
         conversation.expect_head().await;
         let coding =
@@ -230,7 +222,7 @@ const BUFFERS: usize = 40 * 1024 * 1024;
 /// Waits until a number has stopped growing while a whole lot of other requests was served.
 async fn stalled(stage: &Stage, taken: &AtomicUsize) -> usize {
     let mut bystander = stage.connect().await;
-    let ping = Request::get("/_vestibule/signed_out").for_host(stage.authority());
+    let ping = Request::get("/_vestibule/signed_out").to_host(stage.authority());
     patiently("a stall", async {
         loop {
             let before = taken.load(Ordering::Acquire);
@@ -250,7 +242,7 @@ async fn an_upstream_that_does_not_read_stops_the_visitor() {
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    let head = Request::new("PUT", "/upload").header("Content-Length", &FLOOD.to_string()).for_host(stage.authority());
+    let head = Request::new("PUT", "/upload").header("Content-Length", &FLOOD.to_string()).to_host(stage.authority());
     client.send(head.bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
@@ -278,7 +270,7 @@ async fn a_visitor_who_does_not_read_stops_the_upstream() {
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    client.send(Request::get("/download").for_host(stage.authority()).bytes()).await;
+    client.send(Request::get("/download").to_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
     conversation.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {FLOOD}\r\n\r\n")).await;
@@ -302,7 +294,7 @@ async fn a_visitor_who_goes_away_cancels_the_upstream() {
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    client.send(Request::get("/slow").for_host(stage.authority()).bytes()).await;
+    client.send(Request::get("/slow").to_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
     drop(client);
@@ -316,7 +308,7 @@ async fn threat_78_an_answer_before_the_end_of_the_body_leaves_no_rest_behind() 
     let smuggled = format!("GET /smuggled HTTP/1.1\r\nHost: {}\r\n\r\n", stage.authority());
     let mut client = stage.connect().await;
     let head = Request::new("POST", "/early").header("Content-Length", &(10 + smuggled.len()).to_string());
-    client.send(head.for_host(stage.authority()).bytes()).await;
+    client.send(head.to_host(stage.authority()).bytes()).await;
     client.send("0123456789").await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
@@ -329,41 +321,10 @@ async fn threat_78_an_answer_before_the_end_of_the_body_leaves_no_rest_behind() 
     assert_eq!(String::from_utf8_lossy(&more), "");
 
     let mut another = stage.connect().await;
-    another.send(Request::get("/next").for_host(stage.authority()).bytes()).await;
+    another.send(Request::get("/next").to_host(stage.authority()).bytes()).await;
     let mut fresh = conversations.next().await;
     assert!(fresh.expect_head().await.start.starts_with("GET /next "), "on a connection that nothing is left on");
     assert!(stage.upstream.requests().iter().all(|request| request.target() != "/smuggled"));
-}
-
-#[tokio::test]
-async fn a_web_socket_is_tunnelled_both_ways_and_ends_with_the_session() {
-    let stage = Stage::builder().start().await;
-    let cookie = stage.sign_in(&ADA).await;
-    stage.upstream.answer(|_| Answer::Echo);
-    let mut client = stage.connect().await;
-    let handshake = Request::get("/socket?room=1").headers(&WEB_SOCKET).headers(&[
-        ("Cookie", &format!("a=1; {cookie}")),
-        ("Origin", &stage.origin()),
-        ("Sec-WebSocket-Protocol", "chat"),
-        ("X-Forwarded-User", "mallory"),
-    ]);
-    client.send(handshake.for_host(stage.authority()).bytes()).await;
-    let switched = client.response().await.expect("an answer");
-    assert_eq!(switched.status, 101, "{switched:?}");
-    assert_eq!(switched.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-    assert!(switched.header("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket")));
-    let seen = stage.upstream.only();
-    assert_eq!(seen.headers("x-forwarded-user"), ["ada"], "apps read identity and Host in the handshake");
-    assert_eq!((seen.headers("host"), seen.headers("cookie")), (vec![stage.authority()], vec!["a=1"]));
-    assert_eq!((seen.header("sec-websocket-protocol"), seen.target()), (Some("chat"), "/socket?room=1"));
-
-    for message in ["\u{1}\u{0}binary", "a longer one"] {
-        client.send(message).await;
-        assert_eq!(patiently("the echo", client.wire.exactly(message.len())).await, message.as_bytes());
-    }
-    let signed_out = stage.send(Request::post("/_vestibule/sign_out", "").header("Cookie", &cookie)).await;
-    assert_eq!(signed_out.status, 303, "{signed_out:?}");
-    client.until_closed().await; // threat 84
 }
 
 #[tokio::test]
@@ -372,7 +333,7 @@ async fn a_long_answer_ends_with_the_session() {
     let cookie = stage.sign_in(&ADA).await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    client.send(Request::get("/events").header("Cookie", &cookie).for_host(stage.authority()).bytes()).await;
+    client.send(Request::get("/events").header("Cookie", &cookie).to_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
     conversation.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n").await;
@@ -385,117 +346,6 @@ async fn a_long_answer_ends_with_the_session() {
 }
 
 #[tokio::test]
-async fn threat_113_114_no_web_socket_without_a_session_or_for_a_foreign_page() {
-    let stage = Stage::builder().start().await;
-    let cookie = stage.sign_in(&ADA).await;
-    stage.upstream.answer(|_| Answer::Echo);
-    let own = stage.origin();
-    for (status, fields) in [
-        (401, vec![("Origin", own.as_str())]),
-        (403, vec![("Origin", "https://evil.example"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", "null"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", "http://127.0.0.1"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", "https://127.0.0.1.evil.example"), ("Cookie", &cookie)]),
-        (403, vec![("Origin", &own), ("Origin", "https://evil.example"), ("Cookie", &cookie)]),
-    ] {
-        let answer = stage.send(Request::get("/socket").headers(&WEB_SOCKET).headers(&fields)).await;
-        assert_eq!(
-            (answer.status, answer.header("content-type")),
-            (status, Some("application/problem+json")),
-            "{fields:?}"
-        );
-        assert_eq!(stage.upstream.take().len(), 0, "{fields:?}");
-    }
-    // Who is no browser need not say where it comes from.
-    let answer = stage.send(Request::get("/socket").headers(&WEB_SOCKET).header("Cookie", &cookie)).await;
-    assert_eq!(answer.status, 101);
-}
-
-#[tokio::test]
-async fn an_upstream_that_refuses_to_switch_is_heard() {
-    let stage = Stage::builder().public("/**").start().await;
-    stage.upstream.answer(|_| Answer::with("426 Upgrade Required", "Upgrade: websocket\r\n", "no"));
-    let answer = stage.send(Request::get("/socket").headers(&WEB_SOCKET)).await;
-    assert_eq!((answer.status, answer.text().as_str()), (426, "no"));
-    // And one that switches although nobody asked is not believed.
-    stage.upstream.answer(|_| Answer::Keep(SWITCHING.into()));
-    let answer = stage.send(Request::get("/page")).await;
-    assert_eq!(answer.status, 502, "{answer:?}");
-}
-
-#[tokio::test]
-async fn each_app_shows_its_own_certificate() {
-    let authority = Authority::new();
-    let (wiki, notes) = (authority.issue("wiki.test"), authority.issue("notes.test"));
-    let stage = Stage::builder()
-        .public_host("wiki.test")
-        .tls(&wiki.lines(), authority.root.clone())
-        .more(&format!(
-            "\n[[app]]\nid = \"notes\"\npublic_url = \"https://notes.test:PORT\"\nupstream = \"http://UPSTREAM\"\n\
-             [app.tls]\n{}\n[app.access]\npolicy = \"anyone\"\n[[app.route]]\npath = \"/**\"\naccess = \"public\"\n",
-            notes.lines()
-        ))
-        .start()
-        .await;
-    for (name, certificate) in [("wiki.test", &wiki), ("notes.test", &notes), ("NOTES.TEST", &notes)] {
-        let (_, shown) = connect_tls(stage.door_address(), name, &authority.root).await.expect("a handshake");
-        assert_eq!(shown, certificate.certificate, "{name}");
-    }
-    let elsewhere = connect_tls(stage.door_address(), "elsewhere.test", &authority.root).await;
-    assert!(elsewhere.is_err(), "a name of nobody is not vouched for");
-
-    let landed = stage.browser(&ADA).open(&stage.url("/page?over=tls")).await;
-    assert_eq!(landed.response.status, 200, "{landed:?}");
-    let seen = stage.upstream.only();
-    assert_eq!((seen.header("x-forwarded-proto"), seen.header("x-forwarded-user")), (Some("https"), Some("ada")));
-    let port = stage.public_url.port().expect("a port of the tests");
-    let landed = stage.browser(&ADA).open(&format!("https://notes.test:{port}/other")).await;
-    assert_eq!((landed.response.status, landed.hops.len()), (200, 0));
-}
-
-#[tokio::test]
-async fn threat_123_a_handshake_that_does_not_come_is_cut() {
-    let authority = Authority::new();
-    let stage = Stage::builder()
-        .public_host("wiki.test")
-        .tls(&authority.issue("wiki.test").lines(), authority.root.clone())
-        .limits("header_timeout = \"100ms\"")
-        .start()
-        .await;
-    let mut nothing = stage.connect().await;
-    nothing.until_closed().await;
-    let mut half = stage.connect().await;
-    half.send(b"\x16\x03\x01\x02\x00\x01").await;
-    half.until_closed().await;
-    let mut plain = stage.connect().await;
-    plain.send("GET / HTTP/1.1\r\nHost: wiki.test\r\n\r\n").await;
-    let answer = plain.until_closed().await;
-    assert!(!String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200"), "no plain text where TLS is spoken");
-}
-
-#[tokio::test]
-async fn an_upstream_over_tls_is_trusted_by_its_own_authority_and_by_no_other() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let upstream = RecordingUpstream::start_tls(authority.issue("localhost").server_config()).await;
-    let url = format!("upstream = \"https://localhost:{}\"", upstream.address().port());
-    for (what, ca_file, trusted) in
-        [("its own", Some(&authority), true), ("another", Some(&stranger), false), ("the system's", None, false)]
-    {
-        let table = ca_file.map(|ca| format!("\n[app.upstream_tls]\nca_file = {:?}\n", ca.file())).unwrap_or_default();
-        let stage = Stage::builder().app(&url).app_tables(&table).public("/**").start().await;
-        let answer = stage.send(Request::get("/page").navigation()).await;
-        assert_eq!(answer.status, if trusted { 200 } else { 502 }, "{what}: {answer:?}");
-        assert_eq!(upstream.take().len(), usize::from(trusted), "{what}");
-        assert!(!answer.text().to_lowercase().contains("certificate"), "{what}: {}", answer.text());
-    }
-    // The right authority, and a name that the certificate is not for.
-    let url = format!("upstream = \"https://127.0.0.1:{}\"", upstream.address().port());
-    let table = format!("\n[app.upstream_tls]\nca_file = {:?}\n", authority.file());
-    let stage = Stage::builder().app(&url).app_tables(&table).public("/**").start().await;
-    assert_eq!((stage.send(Request::get("/page")).await.status, upstream.take().len()), (502, 0));
-}
-
-#[tokio::test]
 async fn an_answer_that_breaks_off_breaks_off_for_the_visitor_too() {
     let stage = Stage::builder().public("/**").start().await;
     for (what, bytes) in [
@@ -504,7 +354,7 @@ async fn an_answer_that_breaks_off_breaks_off_for_the_visitor_too() {
     ] {
         stage.upstream.answer(move |_| Answer::Close(bytes.into()));
         let mut client = RawClient::connect(stage.door_address()).await;
-        client.send(Request::get("/page").for_host(stage.authority()).bytes()).await;
+        client.send(Request::get("/page").to_host(stage.authority()).bytes()).await;
         let answer = client.response().await.expect("an answer");
         assert_eq!((answer.status, answer.complete), (200, Complete::CutShort), "{what}");
     }

@@ -63,11 +63,12 @@ impl Request {
     }
 
     /// To this host, unless one is named already.
-    pub(crate) fn for_host(mut self, host: &str) -> Self {
-        if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            self.fields.insert(0, ("Host".to_owned(), host.to_owned()));
+    pub(crate) fn to_host(&self, host: &str) -> Self {
+        let mut request = self.clone();
+        if !request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request.fields.insert(0, ("Host".to_owned(), host.to_owned()));
         }
-        self
+        request
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
