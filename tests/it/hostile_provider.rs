@@ -4,7 +4,7 @@
 //! (its modules of the code flow) and of our list of threats, whose numbers and advisories
 //! stand in the rows. A row says what is bent, how far the sign-in may then get, and what
 //! the visitor and the operator are told. Each is played against a whole sidecar of its
-//! own, and each demands the same beside its own columns ([`Lie::is_refused`]): no
+//! own, and each demands the same beside its own columns ([`Lie::play`]): no
 //! session, not a byte for the upstream, no further call to the provider once the lie is
 //! seen, nothing of the lie on the page, and an honest sign-in right afterwards.
 //!
@@ -14,19 +14,20 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use tokio::net::TcpListener;
-use vestibule::clock::{Clock, ManualClock};
+use vestibule::clock::ManualClock;
 
 use crate::{
     demo::provider::{
-        Options, Provider, SignInPage,
+        Provider, SignInPage,
         calls::Endpoint,
         clients::Client,
         keys::SigningKey,
         mischief::{Answer, Mischief},
         people::ADA,
     },
-    harness::{CLIENT_ID, CLIENT_SECRET, Configuration, START, Stage, browser::Landed, signing_key},
+    harness::{
+        CLIENT_ID, CLIENT_SECRET, Configuration, Stage, another_provider, browser::Landed, patiently, signing_key,
+    },
 };
 
 mod accepted;
@@ -95,7 +96,7 @@ const ORDER: [Endpoint; 4] = [Endpoint::Discovery, Endpoint::Authorization, Endp
 
 impl Lie {
     /// Plays it, and looks at everything that must come of it.
-    async fn is_refused(self) {
+    async fn play(self) {
         let Self { id, what, tell, caught, status, reason } = self;
         let row = format!("{id}: {what}");
         let set = Set::lying(tell).await;
@@ -155,7 +156,7 @@ impl Set {
         signing_key: Arc<SigningKey>,
         tell: impl Fn(Answer<'_>) + Send + Sync + 'static,
     ) -> Self {
-        let (provider, clock) = provider(signing_key).await;
+        let (provider, clock) = another_provider(signing_key).await;
         provider.lie(tell);
         let configuration = Stage::builder().provider(&format!("issuer = {:?}\n{operator}", provider.issuer()));
         let stage = configure(configuration).start_without_metadata().await;
@@ -172,7 +173,7 @@ impl Set {
     /// The same, and all of it true; returns when metadata and keys have been asked for.
     async fn honest() -> Self {
         let set = Self::lying(|_| {}).await;
-        set.provider.asked(Endpoint::Keys, 1).await;
+        patiently("keys to be asked for", set.provider.asked(Endpoint::Keys, 1)).await;
         set
     }
 
@@ -196,14 +197,6 @@ impl Set {
 /// What lies say where they say anything at all.
 const CANARY: &str = "canary-of-the-provider";
 
-/// A provider beside the stage's own, at the same time of day.
-async fn provider(signing_key: Arc<SigningKey>) -> (Provider, ManualClock) {
-    let listener = TcpListener::bind("127.0.0.2:0").await.expect("a free port");
-    let (clock, hand) = Clock::manual(START);
-    let options = Options { clock, ..Options::signing_with(signing_key) };
-    (Provider::start(listener, options).expect("a bound listener has an address"), hand)
-}
-
 /// The lines of the metrics that these tests are about.
 fn counted(metrics: &str) -> String {
     let lines = metrics.lines().filter(|line| line.contains("_sign_ins_total{") || line.contains("_refusals_total{"));
@@ -213,6 +206,6 @@ fn counted(metrics: &str) -> String {
 /// Plays a table.
 async fn all_are_refused(lies: Vec<Lie>) {
     for lie in lies {
-        lie.is_refused().await;
+        lie.play().await;
     }
 }

@@ -22,5 +22,6 @@ mod headers;
 mod hostile_provider;
 mod layering;
 mod paths;
+mod sign_in;
 mod smuggling;
 mod transport;

@@ -7,6 +7,9 @@ use vestibule::config::provider::SigningAlgorithm;
 use super::*;
 use crate::demo::provider::{mischief::IdToken, reply::Reply};
 
+type BendToken = fn(&mut IdToken);
+type Tell = fn(Answer<'_>);
+
 /// The address that lets [`ADA`] in, where an address is asked for.
 const BY_ADDRESS: &str = "policy = \"listed\"\nallow = [{ email = \"ada@example.com\" }]";
 
@@ -88,7 +91,7 @@ fn shift(token: &mut IdToken, claim: &str, seconds: i64) {
 
 #[tokio::test]
 async fn an_id_token_may_say_things_in_other_ways() {
-    let rows: [(&str, fn(&mut IdToken)); 18] = [
+    let rows: [(&str, BendToken); 18] = [
         ("threat 26: a fractional exp", |t| t.claims["exp"] = json!(1_800_000_300.75)),
         ("exp as a text", |t| t.claims["exp"] = json!(t.claims["exp"].to_string())),
         ("iat as a text", |t| t.claims["iat"] = json!(t.claims["iat"].to_string())),
@@ -138,7 +141,7 @@ async fn an_id_token_may_say_things_in_other_ways() {
 
 #[tokio::test]
 async fn the_other_answers_may_say_things_in_other_ways() {
-    let rows: [(&str, &str, fn(Answer<'_>)); 12] = [
+    let rows: [(&str, &str, Tell); 12] = [
         ("expires_in as a text", OPERATOR, |answer| tokens(answer, |t| t["expires_in"] = json!("3600"))),
         ("expires_in that is no time", OPERATOR, |answer| tokens(answer, |t| t["expires_in"] = json!(-1))),
         ("no expires_in", OPERATOR, |answer| tokens(answer, |t| t["expires_in"] = Value::Null)),

@@ -94,10 +94,10 @@ async fn threat_17_the_words_of_a_refusal_are_not_repeated() {
     const SCRIPT: &str = "canary-of-the-provider<script>alert(1)</script>\r\n\u{1b}[31m";
     all_are_refused(vec![
         refusal(StatusCode::FORBIDDEN, "threat 17", "access_denied with a script", |r| {
-            refuse(r, "access_denied", SCRIPT)
+            refuse(r, "access_denied", SCRIPT);
         }),
         refusal(StatusCode::BAD_REQUEST, "threat 17", "server_error with a script", |r| {
-            refuse(r, "server_error", SCRIPT)
+            refuse(r, "server_error", SCRIPT);
         }),
         refusal(StatusCode::BAD_REQUEST, "CVE-2017-6059", "an error that is a script", |r| refuse(r, SCRIPT, SCRIPT)),
         refusal(StatusCode::BAD_REQUEST, "threat 17", "an empty error", |r| refuse(r, "", "")),
@@ -113,7 +113,7 @@ async fn threat_17_the_words_of_a_refusal_are_not_repeated() {
 /// An attacker's provider that leads its visitors on to an honest one, to be brought that one's codes.
 #[tokio::test]
 async fn threat_39_a_code_of_one_provider_is_not_brought_to_another() {
-    let (honest, _) = provider(signing_key()).await;
+    let (honest, _) = another_provider(signing_key()).await;
     honest.sign_in_page(SignInPage::AnsweredBy(&ADA));
     let page_of_the_honest_one = format!("{}{}", honest.issuer(), Endpoint::Authorization.path());
     let set = Set::lying(move |answer| {

@@ -13,9 +13,11 @@ use crate::demo::provider::keys::junk;
 pub(super) static ANOTHER_KEY: LazyLock<Arc<SigningKey>> =
     LazyLock::new(|| Arc::new(SigningKey::generate(SigningAlgorithm::RS256).expect("RS256 is signed by a key pair")));
 
+type Bend = fn(&mut Value);
+
 /// A key set bent by `bend`, and a token whose header perhaps has no `kid`: 502 when the token has been read.
-fn lies(rows: &[(&'static str, &'static str, &'static str, KeyId, fn(&mut Value))]) -> Vec<Lie> {
-    let lie = |&(id, what, reason, key_id, bend): &(_, _, _, _, fn(&mut Value))| Lie {
+fn lies(rows: &[(&'static str, &'static str, &'static str, KeyId, Bend)]) -> Vec<Lie> {
+    let lie = |&(id, what, reason, key_id, bend): &(_, _, _, _, Bend)| Lie {
         id,
         what,
         tell: Box::new(move |answer| match answer {
@@ -83,7 +85,7 @@ async fn a_key_that_is_not_there_or_not_for_this_verifies_nothing() {
             set["keys"] = json!(keys);
         }),
         ("threat 34", "10,000 keys of full size", "too_large", Stated, |set| {
-            set["keys"] = json!(vec![key(set); 10_000])
+            set["keys"] = json!(vec![key(set); 10_000]);
         }),
         ("threat 119", "keys that are no list", "malformed", Stated, |set| set["keys"] = key(set)),
         ("threat 119", "a list without a set", "malformed", Stated, |set| *set = json!([key(set)])),
@@ -180,7 +182,7 @@ async fn threat_32_a_flood_of_unknown_kids_costs_one_fetch_a_minute() {
     flood().await;
     assert_eq!(fetched(), 1, "ten at once");
     flood().await;
-    set.advance(COOL_DOWN - Duration::from_secs(1));
+    set.advance(COOL_DOWN.saturating_sub(Duration::from_secs(1)));
     flood().await;
     assert_eq!(fetched(), 1, "ten more, and ten at the end of the minute");
     set.advance(Duration::from_secs(1));

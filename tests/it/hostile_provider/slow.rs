@@ -10,7 +10,7 @@ use vestibule::clock;
 use super::*;
 use crate::{
     demo::provider::{mischief::IdToken, reply::Reply},
-    harness::{Request, patiently},
+    harness::Request,
 };
 
 /// Nobody waits longer than this for a page: the deadline, and what a busy machine adds.
@@ -107,7 +107,7 @@ async fn silent_metadata_is_given_up() {
     let mut browser = set.stage.browser(&ADA);
     let page = set.stage.url(PAGE);
     let (landed, open) = tokio::join!(browser.open(&page), async {
-        set.provider.asked(Endpoint::Discovery, 1).await;
+        patiently("metadata to be asked for", set.provider.asked(Endpoint::Discovery, 1)).await;
         let status = set.stage.send(Request::get("/open").navigation()).await.status;
         (status, begun.elapsed())
     });
