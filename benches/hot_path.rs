@@ -1,2 +1,217 @@
-//! Placeholder until its slice lands.
-fn main() {}
+//! What an authenticated request costs between hyper's two sides: target, cookie,
+//! session, decision, the head for the upstream.
+//!
+//! ```text
+//! cargo bench --bench hot_path
+//! ```
+
+use std::{hint::black_box, net::IpAddr, sync::Arc};
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+use vestibule::{
+    access::{AppRules, Decision, SignedIn},
+    clock::Clock,
+    config::Config,
+    forward::{Front, upstream_head},
+    identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
+    random::Random,
+    request::{Client, Peer, Target, framing},
+    session::{Cached, NewSession, Recent, Session, Sessions, Tokens, cookie::CookieNames},
+    store::MemoryStore,
+};
+
+/// As many as the comparison with other proxies uses.
+const SESSIONS: usize = 10_000;
+
+const CONFIGURATION: &str = r#"
+[[provider]]
+id = "company"
+issuer = "https://id.example.com"
+client_id = "wiki"
+client_secret = "0123456789abcdef"
+
+[[app]]
+id = "wiki"
+public_url = "http://127.0.0.1:4180"
+upstream = "http://127.0.0.1:8080"
+
+[app.access]
+policy = "listed"
+allow = [{ email_domain = "example.com" }]
+
+[[app.route]]
+path = "/public/**"
+access = "public"
+"#;
+
+const BROWSER: [(&str, &str); 15] = [
+    ("host", "127.0.0.1:4180"),
+    ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"),
+    ("accept-encoding", "gzip, deflate, br, zstd"),
+    ("accept-language", "de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7"),
+    ("cache-control", "max-age=0"),
+    ("dnt", "1"),
+    ("priority", "u=0, i"),
+    ("sec-ch-ua", "\"Chromium\";v=\"142\", \"Not?A_Brand\";v=\"99\""),
+    ("sec-ch-ua-mobile", "?0"),
+    ("sec-ch-ua-platform", "\"Linux\""),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-site", "same-origin"),
+    ("upgrade-insecure-requests", "1"),
+    (
+        "user-agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    ),
+];
+
+struct Fixture {
+    /// Keeps the feed of endings followed.
+    _background: Runtime,
+    config: Config,
+    rules: AppRules,
+    front: Front,
+    names: CookieNames,
+    sessions: Arc<Sessions>,
+    recent: Recent,
+    heads: Vec<HeaderMap>,
+}
+
+fn fixture() -> Fixture {
+    let background = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let config = Config::parse("bench.toml", CONFIGURATION).expect("a valid configuration");
+    let app = &config.apps[0];
+    let rules = AppRules::compile(app);
+    let names = CookieNames::new(app.public_url.scheme);
+    let store = Arc::new(MemoryStore::new());
+    let (clock, random) = (Clock::system(), Random::system());
+    let sessions = Arc::new(Sessions::new(
+        store.clone(),
+        store,
+        config.session.clone(),
+        clock,
+        random,
+        background.handle().clone(),
+    ));
+    background.spawn(Arc::clone(&sessions).follow_feed(CancellationToken::new()));
+    while !sessions.is_ready() {
+        std::thread::yield_now();
+    }
+    let heads = (0..SESSIONS).map(|n| background.block_on(signed_in(&sessions, &config, &names, n))).collect();
+    let front = Front::new(app, &rules, 0);
+    Fixture { _background: background, rules, front, names, sessions, recent: Recent::default(), heads, config }
+}
+
+/// The head of a browser that is signed in as the `n`-th visitor.
+async fn signed_in(sessions: &Sessions, config: &Config, names: &CookieNames, n: usize) -> HeaderMap {
+    let visitor = Visitor {
+        provider: ProviderId::new("company"),
+        issuer: Issuer::new("https://id.example.com"),
+        subject: Subject::new(format!("subject-{n}")),
+        user: Some(format!("subject-{n}")),
+        email: EmailAddress::parse(&format!("visitor{n}@example.com")).ok(),
+        email_trust: EmailTrust::Trusted,
+        name: None,
+        preferred_username: Some(format!("visitor{n}")),
+        groups: vec!["staff".to_owned()],
+        claims: Vec::new(),
+    };
+    let new = NewSession {
+        app: config.apps[0].id.clone(),
+        visitor,
+        auth_time: None,
+        provider_session: None,
+        landed: None,
+        tokens: Tokens::default(),
+        id_token: None,
+    };
+    let (secret, _) = sessions.open(new).await.expect("the memory store answers");
+    let cookie = names.set(&names.session(), secret.expose(), vestibule::session::cookie::Keep::UntilBrowserCloses);
+    let pair = cookie.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().to_vec();
+    let mut headers = HeaderMap::new();
+    for (name, value) in BROWSER {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.insert("cookie", HeaderValue::from_bytes(&pair).expect("a cookie"));
+    headers
+}
+
+fn request(headers: HeaderMap) -> Parts {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.uri = Uri::from_static("/wiki/Some_page?action=view");
+    head.headers = headers;
+    head
+}
+
+impl Fixture {
+    fn session(&self, headers: &HeaderMap) -> Arc<Session> {
+        let secret = self.names.session_secret(headers).expect("the cookie is there");
+        match self.sessions.cached(&self.recent, &self.config.apps[0].id, &secret) {
+            Cached::Hit(session) => session,
+            Cached::Unknown | Cached::Miss => panic!("the session is cached"),
+        }
+    }
+
+    fn decide(&self, target: &Target, client: IpAddr, session: &Session) -> Decision {
+        let route = self.rules.route(&Method::GET, target);
+        let signed_in = SignedIn { visitor: session.visitor(), ended: session.ended() };
+        self.rules.decide(route, client, Some(signed_in))
+    }
+}
+
+fn hot_path(criterion: &mut Criterion) {
+    let fixture = fixture();
+    let peer = Peer::new(IpAddr::from([127, 0, 0, 1]), &[]);
+    let mut turn = (0..SESSIONS).cycle().map(|n| &fixture.heads[n * 7919 % SESSIONS]);
+    let hot = fixture.heads[0].clone();
+
+    criterion.bench_function("target: read and judged", |bench| {
+        let uri = Uri::from_static("/wiki/Some_page?action=view");
+        bench.iter(|| Target::parse(black_box(&uri)));
+    });
+    criterion.bench_function("cookie to session, one hot session", |bench| {
+        bench.iter(|| fixture.session(black_box(&hot)));
+    });
+    criterion.bench_function("cookie to session, 10,000 in turn", |bench| {
+        bench.iter(|| fixture.session(turn.next().expect("a cycle does not end")));
+    });
+    criterion.bench_function("session to decision", |bench| {
+        let session = fixture.session(&hot);
+        let target = Target::parse(&Uri::from_static("/wiki/Some_page?action=view")).expect("a plain target");
+        bench.iter(|| fixture.decide(black_box(&target), peer.address(), &session));
+    });
+    criterion.bench_function("head for the upstream", |bench| {
+        let session = fixture.session(&hot);
+        let client = Client::resolve(&peer, &hot, &[]);
+        bench.iter_batched(
+            || hot.clone(),
+            |headers| {
+                let id = HeaderValue::from_static("0123456789abcdef");
+                upstream_head(&fixture.front, Some(&session), &client, id, headers)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    criterion.bench_function("all of it, 10,000 sessions in turn", |bench| {
+        bench.iter_batched(
+            || request(turn.next().expect("a cycle does not end").clone()),
+            |head| {
+                framing::check(&head).expect("well framed");
+                let client = Client::resolve(&peer, &head.headers, &[]);
+                let target = Target::parse(&head.uri).expect("a plain target");
+                let session = fixture.session(&head.headers);
+                let decision = fixture.decide(&target, client.address(), &session);
+                assert!(matches!(decision, Decision::Permit(_)), "they are on the list");
+                let id = HeaderValue::from_static("0123456789abcdef");
+                upstream_head(&fixture.front, Some(&session), &client, id, head.headers)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+criterion_group!(benches, hot_path);
+criterion_main!(benches);

@@ -90,6 +90,11 @@ impl Permit {
     pub fn session_end(&self) -> Option<&Ended> {
         self.ended.as_ref()
     }
+
+    /// The same for whoever goes on when the request has been sent: the stream of its answer.
+    pub fn into_session_end(self) -> Option<Ended> {
+        self.ended
+    }
 }
 
 /// Why a visitor may not pass.

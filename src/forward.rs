@@ -19,7 +19,6 @@ use crate::{
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
 
-mod hop_by_hop;
 mod identity_headers;
 mod request_head;
 mod response_head;
@@ -98,12 +97,13 @@ pub enum Error {
     SessionEnded,
 }
 
-/// Sends a request through.
+/// Sends a request through. With the answer comes the end of the session that it is
+/// for: the answer must not outlive it.
 pub async fn forward(
     front: &Front,
     upstream: &Upstream,
     passage: Passage<'_>,
-) -> Result<Response<ResponseBody>, Error> {
+) -> Result<(Response<ResponseBody>, Option<Ended>), Error> {
     let Passage { permit, session, target, client, request_id, mut head, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {
@@ -112,14 +112,7 @@ pub async fn forward(
     let visitor_side = head.extensions.remove::<OnUpgrade>().filter(|_| handshake);
     head.extensions.clear();
 
-    request_head::cleanse(&mut head.headers, front.method_overrides);
-    request_head::set(&mut head.headers, front, client, request_id);
-    if let Some(session) = session {
-        let identity = session.prepared(front.generation, |session| identity_headers::prepare(session.visitor()));
-        for (name, value) in identity.iter() {
-            head.headers.insert(name, value.clone());
-        }
-    }
+    head.headers = upstream_head(front, session, client, request_id, head.headers);
     head.uri = Uri::from(target.path_and_query().clone());
 
     let response = match visitor_side {
@@ -139,7 +132,28 @@ pub async fn forward(
         return Err(Error::SessionEnded);
     }
     let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
-    Ok(response_head::cleanse(response, &front.origins, protection))
+    Ok((response_head::cleanse(response, &front.origins, protection), permit.into_session_end()))
+}
+
+/// The head that the upstream gets: the visitor's without what they must not say,
+/// and with what only we know (contract section 6).
+pub fn upstream_head(
+    front: &Front,
+    session: Option<&Arc<Session>>,
+    client: &Client<'_>,
+    request_id: HeaderValue,
+    mut headers: HeaderMap,
+) -> HeaderMap {
+    request_head::cleanse(&mut headers, front.method_overrides);
+    request_head::set(&mut headers, front, client, request_id);
+    if let Some(session) = session {
+        let identity =
+            session.identity_headers(front.generation, |session| identity_headers::prepare(session.visitor()));
+        for (name, value) in identity.iter() {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers
 }
 
 /// Resolves when the session ends; never, where there is none.

@@ -42,44 +42,43 @@ pub async fn handle(
     let (head, body) = request.into_parts();
     let audience = Audience::of(&head);
     let in_a_page = audience == Audience::FrameOrUnsafeNavigation;
+    let trace = Trace {
+        id: worker.next_id(),
+        started: instant(),
+        method: head.method.clone(),
+        protocol: head.version,
+        path: None,
+        client: connection.peer.address(),
+        app: None,
+        session: None,
+    };
+    // Dropped with this future where the visitor leaves before there is an answer.
+    let mut finish = Finish { worker, connection, trace, status: None, bytes: 0 };
     let mut visit = Visit {
         audience,
         referer: in_a_page.then(|| head.headers.get(REFERER).cloned()).flatten(),
-        trace: Trace {
-            id: worker.next_id(),
-            started: instant(),
-            method: head.method.clone(),
-            protocol: head.version,
-            path: None,
-            client: connection.peer.address(),
-            app: None,
-            session: None,
-        },
+        trace: &mut finish.trace,
     };
-    let answered = walk(&worker, &connection, &mut visit, head, body).await;
-    let response = answered.unwrap_or_else(|refusal| refusal.answer(&worker.apps, &visit));
-    let status = response.status();
-    if let Some(app) = &visit.trace.app {
-        app.meter.count(status.as_u16());
-    }
-    let finish = Finish { worker, connection, trace: visit.trace, status, bytes: 0 };
+    let answered = walk(&finish.worker, &finish.connection, &mut visit, head, body).await;
+    let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
+    finish.answered(response.status());
     Ok(response.map(|body| body.finishing(finish)))
 }
 
 /// What is known of a request so far: for its answer and its access line.
-pub(crate) struct Visit {
+pub(crate) struct Visit<'r> {
     /// What kind of answer its sender can use.
     audience: Audience,
     /// The page that a frame or form belongs to, as far as it says so: where a sign-in is to lead.
     referer: Option<HeaderValue>,
-    trace: Trace,
+    trace: &'r mut Trace,
 }
 
 /// From the head that came in to the answer that goes out.
 async fn walk(
     worker: &Worker,
     connection: &Connection,
-    visit: &mut Visit,
+    visit: &mut Visit<'_>,
     head: request::Parts,
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
@@ -96,19 +95,24 @@ async fn walk(
     let target = Target::parse(&head.uri)?;
     visit.trace.path = Some(target.path_and_query().clone());
 
+    // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
+    let is_astray =
+        |visit: &Visit<'_>| visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
+        if is_astray(visit) {
+            return Ok(answer::at_public_url(&app, &target));
+        }
         return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
     }
     let route = app.rules.route(&head.method, &target);
     let session = match route {
         RouteMatch::Public(_) => None,
-        RouteMatch::Default => find_session(apps, &app, &head.headers).await?.map(|(_, session)| session),
+        RouteMatch::Default => find_session(worker, &app, &head.headers).await?.map(|(_, session)| session),
     };
     visit.trace.session.clone_from(&session);
     let signed_in = session.as_ref().map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
     match app.rules.decide(route, client.address(), signed_in) {
         Decision::Permit(permit) => {
-            let ended = permit.session_end().cloned();
             let passage = Passage {
                 permit,
                 session: session.as_ref(),
@@ -119,22 +123,23 @@ async fn walk(
                 body,
             };
             let sent = instant();
-            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            let (response, ended) = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(|body| Body::upstream(body, ended)))
         }
+        Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }
 
 /// The live session of this browser at this app.
-async fn find_session(apps: &Apps, app: &App, headers: &HeaderMap) -> Result<Option<Live>, Refusal> {
+async fn find_session(worker: &Worker, app: &App, headers: &HeaderMap) -> Result<Option<Live>, Refusal> {
     let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
-    let found = match apps.sessions.cached(&app.config.id, &secret) {
+    let found = match worker.apps.sessions.cached(&worker.recent, &app.config.id, &secret) {
         Cached::Hit(session) => Some(session),
         Cached::Unknown => None,
-        Cached::Miss => apps.sessions.resolve(&app.config.id, &secret).await?,
+        Cached::Miss => worker.apps.sessions.resolve(&app.config.id, &secret).await?,
     };
     Ok(found.map(|session| (secret, session)))
 }

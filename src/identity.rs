@@ -4,7 +4,13 @@
 //! (OpenID Connect Core §2 and §5.7). An address is a claim about them, and counts
 //! for access only where the provider is trusted to have verified it.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -110,22 +116,32 @@ pub enum EmailTrust {
 
 /// Tells whether a session has ended, to whoever works on its behalf: a request
 /// in flight, a tunnel, a stream.
+///
+/// Each request clones one and asks it once or twice, so the answer is an atomic
+/// beside the token: the token's own takes a lock.
 #[derive(Clone, Debug, Default)]
-pub struct Ended(CancellationToken);
+pub struct Ended(Arc<Ending>);
+
+#[derive(Debug, Default)]
+struct Ending {
+    over: AtomicBool,
+    wake: CancellationToken,
+}
 
 impl Ended {
     /// Whether it is over.
     pub fn is_ended(&self) -> bool {
-        self.0.is_cancelled()
+        self.0.over.load(Ordering::Acquire)
     }
 
     /// Ends it, for everyone who holds this handle, at once and for good.
     pub fn end(&self) {
-        self.0.cancel();
+        self.0.over.store(true, Ordering::Release);
+        self.0.wake.cancel();
     }
 
     /// Resolves when it is over; at once if it already is.
     pub fn ended(&self) -> WaitForCancellationFutureOwned {
-        self.0.clone().cancelled_owned()
+        self.0.wake.clone().cancelled_owned()
     }
 }

@@ -4,7 +4,7 @@
 //! takes the provider's answer and opens a session, [`Login::leave`] ends it here
 //! and, where the provider offers it, there too (RP-Initiated Logout 1.0).
 //!
-//! What comes out is a [`Redirect`] or an [`Error`]; how either looks is
+//! What comes out is a [`Redirect`] or an [`Error`](enum@Error); how either looks is
 //! `gateway`'s to say. The protocol itself is `relying_party`'s.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::{
     clock::Clock,
     identity::{AppId, ProviderId},
-    meter::ProviderMeter,
+    meter::{Meter, ProviderMeter},
     random::Random,
     relying_party::{self, CallbackError, ErrorCode, RelyingParty},
     seal::Sealer,
@@ -69,6 +69,8 @@ pub struct Login {
     pub redeemed: Redeemed,
     /// Where sessions are.
     pub sessions: Arc<Sessions>,
+    /// Counts sessions.
+    pub meter: Meter,
     /// The runtime that owns the provider's connections.
     pub background: Handle,
     /// The time.

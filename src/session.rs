@@ -14,15 +14,17 @@
 //!   session back.
 
 use std::{
-    any::Any,
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
+
+use http::{HeaderName, HeaderValue};
 
 mod cookie_secret;
 mod expiry;
 mod feed;
 mod live;
+mod recent;
 mod record;
 mod sessions;
 
@@ -30,6 +32,7 @@ pub mod cookie;
 pub mod store;
 
 pub use cookie_secret::{CookieSecret, SessionId};
+pub use recent::Recent;
 pub use record::{Landed, Tokens};
 pub use sessions::{Cached, EndedSession, NewSession, Sessions};
 pub use store::{EndReason, Feed, Store, StoreError};
@@ -67,10 +70,14 @@ pub struct Session {
     prepared: RwLock<Option<Prepared>>,
 }
 
-/// Something made from a session once, and the configuration generation it was made under.
+/// What the upstream is told of a session's visitor. What these are is `forward`'s
+/// to say; that they are kept with the session spares each request their making.
+pub type IdentityHeaders = Arc<[(HeaderName, HeaderValue)]>;
+
+/// Headers, and the generation of the configuration that they were made under.
 struct Prepared {
     generation: u64,
-    value: Arc<dyn Any + Send + Sync>,
+    headers: IdentityHeaders,
 }
 
 impl Session {
@@ -115,28 +122,18 @@ impl Session {
         (landed.attempt == attempt.digest()).then_some(landed.target.as_str())
     }
 
-    /// What `make` makes of this session, made once for each `generation` of the
-    /// configuration and shared by all requests. There is one slot; it belongs to
-    /// `forward`, for the identity headers.
-    pub fn prepared<T: Any + Send + Sync>(&self, generation: u64, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+    /// The identity headers that `make` makes of this session, made once for each
+    /// `generation` of the configuration and shared by all requests.
+    pub fn identity_headers(&self, generation: u64, make: impl FnOnce(&Self) -> IdentityHeaders) -> IdentityHeaders {
         let slot = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = slot.as_ref().and_then(|prepared| prepared.read(generation)) {
-            return value;
+        if let Some(prepared) = slot.as_ref().filter(|prepared| prepared.generation == generation) {
+            return Arc::clone(&prepared.headers);
         }
         drop(slot);
-        let value = Arc::new(make(self));
+        let headers = make(self);
         let mut slot = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
-        *slot = Some(Prepared { generation, value: value.clone() });
-        value
-    }
-}
-
-impl Prepared {
-    fn read<T: Any + Send + Sync>(&self, generation: u64) -> Option<Arc<T>> {
-        if self.generation != generation {
-            return None;
-        }
-        Arc::clone(&self.value).downcast().ok()
+        *slot = Some(Prepared { generation, headers: Arc::clone(&headers) });
+        headers
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
         tls,
     },
     login::{Login, Origins, Party, Redeemed},
-    meter::{AccessLog, LineFormat, LogStream, Meter, ProviderCall},
+    meter::{AccessLog, LineFormat, LogStream, Metadata, Meter, ProviderCall},
     pages::Pages,
     random::Random,
     relying_party::{Call, ClientError, RelyingParty},
@@ -39,7 +39,7 @@ use crate::{
     upstream::Connector,
 };
 
-/// How often a worker looks for upstream connections that nobody uses any more.
+/// How often what nobody uses any more is let go: connections, ended sessions, clients of the sign-in limit.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
 /// Of the configuration that the process starts with.
@@ -183,16 +183,17 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
         .collect::<Result<Vec<_>, _>>()?;
 
     let draining = Arc::new(AtomicBool::new(false));
-    for party in &parts.relying_parties {
-        background.spawn(Arc::clone(party).keep_metadata(ending.clone()));
+    for party in &parts.parties {
+        background.spawn(Arc::clone(&party.relying_party).keep_metadata(ending.clone()));
     }
     background.spawn(Arc::clone(&parts.sessions).follow_feed(ending.clone()));
     background.spawn(Arc::clone(&parts.sessions).sweep(ending.clone()));
+    background.spawn(forget_clients(Arc::clone(&parts.apps), ending.clone()));
     let ops_address = ops_bound.as_ref().map(|bound| bound.address);
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
         let listener = bound.share().map_err(StartError::Runtime)?;
-        let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), parts.relying_parties.clone());
+        let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), parts.parties);
         background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
     }
 
@@ -227,7 +228,7 @@ fn bind(address: SocketAddr) -> Result<Bound, StartError> {
 struct Parts {
     apps: Arc<Apps>,
     sessions: Arc<Sessions>,
-    relying_parties: Vec<Arc<RelyingParty>>,
+    parties: Vec<Party>,
 }
 
 fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> Result<Parts, StartError> {
@@ -280,6 +281,7 @@ fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> 
                 sealer: ring.sealer(ATTEMPT_PURPOSE),
                 redeemed: redeemed.clone(),
                 sessions: Arc::clone(&sessions),
+                meter: meter.clone(),
                 background: background.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
@@ -300,8 +302,15 @@ fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> 
     let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
     let apps =
         Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
-    let relying_parties = parties.into_iter().map(|party| party.relying_party).collect();
-    Ok(Parts { apps: Arc::new(apps), sessions, relying_parties })
+    Ok(Parts { apps: Arc::new(apps), sessions, parties })
+}
+
+/// Keeps the counts of sign-ins per client from growing with every address that was ever seen.
+async fn forget_clients(apps: Arc<Apps>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(TIDY_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        apps.sign_ins.tidy();
+    }
 }
 
 /// The counter of a call.
@@ -336,7 +345,7 @@ fn start_worker(
             let mut tick = tokio::time::interval(TIDY_EVERY);
             loop {
                 tick.tick().await;
-                worker.drop_rested();
+                worker.tidy();
             }
         });
         acceptor.stop.cancelled().await;
@@ -354,7 +363,7 @@ fn start_worker(
 }
 
 /// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.
-fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, relying_parties: Vec<Arc<RelyingParty>>) -> Probe {
+fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, parties: Vec<Party>) -> Probe {
     Arc::new(move || {
         let draining = draining.load(Ordering::Acquire);
         let sessions = sessions.is_ready();
@@ -363,11 +372,12 @@ fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, relying_parties: Ve
             ("sessions".to_owned(), if sessions { "readable" } else { "not readable" }.to_owned()),
         ];
         let mut ready = sessions && !draining;
-        for party in &relying_parties {
-            let known = party.metadata().is_some();
+        for Party { relying_party, meter } in &parties {
+            let known = relying_party.metadata().is_some();
+            meter.metadata(if known { Metadata::Known } else { Metadata::Unknown });
             ready &= known;
             let how = if known { "metadata known" } else { "metadata not fetched yet" };
-            checks.push((format!("provider {}", party.provider().id), how.to_owned()));
+            checks.push((format!("provider {}", relying_party.provider().id), how.to_owned()));
         }
         Readiness { ready, checks }
     })

@@ -9,9 +9,12 @@
 //! Nothing is collected: bodies pass in both directions as they come, and a slow
 //! reader on one side slows the other.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use http::{Method, Request, Response, Version};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use hyper::client::conn::http1::SendRequest;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -53,6 +56,9 @@ pub enum Error {
     /// The connection broke, or what came over it is no HTTP.
     #[error("the upstream broke off or did not answer in HTTP: {0}")]
     Broken(#[source] hyper::Error),
+    /// It changed to another protocol though nobody had asked for one (RFC 9110 §7.8).
+    #[error("the upstream switched protocols without being asked to")]
+    UnaskedSwitch,
     /// No answer in time.
     #[error("the upstream did not begin to answer within {} s", FIRST_BYTE_TIMEOUT.as_secs())]
     FirstByteTimeout,
@@ -64,7 +70,7 @@ impl Error {
         match self {
             Self::Connect(_) => "upstream_unreachable",
             Self::ConnectTimeout => "upstream_connect_timeout",
-            Self::Broken(_) => "upstream_broken",
+            Self::Broken(_) | Self::UnaskedSwitch => "upstream_broken",
             Self::FirstByteTimeout => "upstream_too_slow",
         }
     }
@@ -87,8 +93,16 @@ impl Upstream {
     pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
         *request.version_mut() = Version::HTTP_11;
         let body_sent = request.body_mut().watch_end();
+        if body_sent.is_some() {
+            frame_body(&mut request);
+        }
         let work = self.send_untimed(request, body_sent.as_ref());
-        timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await.ok_or(Error::FirstByteTimeout)?
+        let response = timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await;
+        let response = response.ok_or(Error::FirstByteTimeout)??;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::UnaskedSwitch);
+        }
+        Ok(response)
     }
 
     async fn send_untimed(
@@ -139,6 +153,13 @@ impl Upstream {
     }
 }
 
+/// Says that chunks follow where hyper would take the method's word that nothing does, and drop them.
+fn frame_body(request: &mut Request<RequestBody>) {
+    if matches!(*request.method(), Method::GET | Method::HEAD) && !request.headers().contains_key(CONTENT_LENGTH) {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
 /// A copy of a request that may be sent twice, or `None` where it must not be.
 fn second_try(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     let idempotent =
@@ -154,19 +175,86 @@ fn second_try(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     Some(copy)
 }
 
-/// Runs `work`, but no longer than `limit` after `start` was cancelled.
+/// Runs `work`, but not much longer than `limit` after `start` was cancelled.
+///
+/// No timer of its own: that would cost each request 2,000 instructions for a limit
+/// of minutes. The clock is looked at whenever the connection that waits is looked
+/// at, which its one timer sees to every few seconds (`listener::connection`).
 async fn timeout_after<T>(
     start: Option<&CancellationToken>,
     limit: Duration,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    let mut work = std::pin::pin!(work);
-    if let Some(start) = start {
-        tokio::select! {
-            biased;
-            done = &mut work => return Some(done),
-            () = start.cancelled() => {}
+    let mut work = pin!(work);
+    let mut since = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(done));
+        }
+        if start.is_none_or(CancellationToken::is_cancelled) {
+            let now = instant();
+            if now.duration_since(*since.get_or_insert(now)) >= limit {
+                return Poll::Ready(None);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, task::Context};
+
+    use super::*;
+
+    /// What one look at a request that is never answered brings.
+    fn look(start: Option<&CancellationToken>, limit: Duration) -> Poll<Option<()>> {
+        let waiting = pin!(timeout_after(start, limit, pending()));
+        waiting.poll(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    #[test]
+    fn the_time_for_an_answer_runs_from_the_end_of_the_body() {
+        let sending = CancellationToken::new();
+        assert_eq!(look(Some(&sending), Duration::ZERO), Poll::Pending);
+        sending.cancel();
+        assert_eq!(look(Some(&sending), Duration::ZERO), Poll::Ready(None));
+        assert_eq!(look(None, Duration::ZERO), Poll::Ready(None), "without a body it runs at once");
+        assert_eq!(look(None, Duration::from_mins(5)), Poll::Pending);
+    }
+
+    #[test]
+    fn a_body_without_a_length_goes_in_chunks_whatever_the_method() {
+        for (method, length, framed) in
+            [(Method::GET, None, true), (Method::HEAD, None, true), (Method::GET, Some("5"), false)]
+        {
+            let mut request = Request::new(RequestBody::empty());
+            *request.method_mut() = method;
+            request.headers_mut().extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from_static(length))));
+            frame_body(&mut request);
+            assert_eq!(request.headers().contains_key(TRANSFER_ENCODING), framed, "{request:?}");
         }
     }
-    timeout(limit, work).await.ok()
+
+    #[test]
+    fn only_what_is_idempotent_and_has_no_body_may_be_sent_twice() {
+        for (method, twice) in [
+            (Method::GET, true),
+            (Method::HEAD, true),
+            (Method::OPTIONS, true),
+            (Method::PUT, true),
+            (Method::DELETE, true),
+            (Method::POST, false),
+            (Method::PATCH, false),
+        ] {
+            let request = Request::builder().method(method.clone()).uri("/a?b").header("x", "1");
+            let request = request.body(RequestBody::empty()).expect("a request");
+            let copy = second_try(&request);
+            assert_eq!(copy.is_some(), twice, "{method}");
+            if let Some(copy) = copy {
+                assert_eq!((copy.method(), copy.uri(), copy.headers()), (&method, request.uri(), request.headers()));
+            }
+        }
+    }
 }

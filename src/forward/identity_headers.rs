@@ -6,10 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 
-use crate::identity::Visitor;
-
-/// Header names and values, ready to be set on each request of a session.
-pub(super) type IdentityHeaders = Box<[(HeaderName, HeaderValue)]>;
+use crate::{identity::Visitor, session::IdentityHeaders};
 
 /// A value above this is left out: cutting it would make it another value.
 const MAX_VALUE: usize = 4 * 1024;

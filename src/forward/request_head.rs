@@ -5,10 +5,10 @@ use http::{
     header::{CONNECTION, COOKIE, EXPECT, Entry, HOST, UPGRADE},
 };
 
-use super::{Front, hop_by_hop};
+use super::Front;
 use crate::{
     access::MethodOverrides,
-    request::{Client, HeaderKind},
+    request::{Client, HeaderKind, connection_options},
     session::cookie::upstream::{Stripped, strip},
 };
 
@@ -25,6 +25,10 @@ pub(super) fn cleanse(headers: &mut HeaderMap, overrides: MethodOverrides) {
     let mut refused: Vec<HeaderName> = Vec::new();
     let mut cookies = false;
     for name in headers.keys() {
+        // hyper has answered it, or will when the upstream reads the body (RFC 9110 §10.1.1).
+        if *name == EXPECT {
+            refused.push(EXPECT);
+        }
         match HeaderKind::of(name) {
             HeaderKind::EndToEnd | HeaderKind::Host | HeaderKind::RequestId => {}
             HeaderKind::Cookie => cookies = true,
@@ -36,15 +40,15 @@ pub(super) fn cleanse(headers: &mut HeaderMap, overrides: MethodOverrides) {
             | HeaderKind::MethodOverride => refused.push(name.clone()),
         }
     }
-    hop_by_hop::remove_options(headers);
+    if refused.contains(&CONNECTION) {
+        refused.extend(connection_options(headers));
+    }
     for name in refused {
         headers.remove(name);
     }
     if cookies {
         remove_our_cookies(headers);
     }
-    // hyper has answered it, or will when the upstream reads the body (RFC 9110 §10.1.1).
-    headers.remove(EXPECT);
 }
 
 /// Takes our cookies out; the others stay byte for byte (threat 51).

@@ -5,21 +5,14 @@
 //! one, and no shared cache may keep what was fetched behind a sign-in.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, LOCATION, SET_COOKIE, UPGRADE},
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version,
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, LOCATION, SET_COOKIE, TRANSFER_ENCODING, UPGRADE},
 };
 
-use crate::session::cookie::upstream::sets_ours;
-
-use super::hop_by_hop;
-
-/// Cache instructions meant for shared caches alone (RFC 9213 and the vendors' own).
-const CDN_CACHE: [HeaderName; 4] = [
-    HeaderName::from_static("cdn-cache-control"),
-    HeaderName::from_static("cloudflare-cdn-cache-control"),
-    HeaderName::from_static("surrogate-control"),
-    HeaderName::from_static("x-accel-expires"),
-];
+use crate::{
+    request::{HeaderKind, connection_options},
+    session::cookie::upstream::sets_ours,
+};
 
 /// Whether the answer was given behind a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +32,75 @@ pub(super) struct Origins {
     pub(super) public: String,
 }
 
-/// Makes an upstream's head fit for the visitor.
+/// What the name of an answer's header is to us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    EndToEnd,
+    HopByHop,
+    SetCookie,
+    Location,
+    CacheControl,
+    /// Cache instructions meant for shared caches alone (RFC 9213 and the vendors' own).
+    SharedCache,
+}
+
+impl Kind {
+    fn of(name: &HeaderName) -> Self {
+        match name.as_str() {
+            "set-cookie" => Self::SetCookie,
+            "location" => Self::Location,
+            "cache-control" => Self::CacheControl,
+            "cdn-cache-control" | "cloudflare-cdn-cache-control" | "surrogate-control" | "x-accel-expires" => {
+                Self::SharedCache
+            }
+            _ if HeaderKind::of(name) == HeaderKind::HopByHop => Self::HopByHop,
+            _ => Self::EndToEnd,
+        }
+    }
+}
+
+/// Makes an upstream's head fit for the visitor. One look at each name; most answers have nothing to change.
 pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protection: Protection) -> Response<B> {
     let upgrade = match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => response.headers().get(UPGRADE).cloned(),
         _ => None,
     };
+    // Ours, not the upstream's (RFC 9110 §2.5): in HTTP/1.0 every answer would close the visitor's connection.
+    *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
-    hop_by_hop::remove(headers);
+    let (mut cookies, mut location, mut cached) = (false, false, false);
+    let mut dropped = Vec::new();
+    for name in headers.keys() {
+        match Kind::of(name) {
+            Kind::EndToEnd => {}
+            Kind::SetCookie => cookies = true,
+            Kind::Location => location = true,
+            Kind::CacheControl => cached = true,
+            Kind::SharedCache if protection == Protection::Public => {}
+            Kind::HopByHop | Kind::SharedCache => dropped.push(name.clone()),
+        }
+    }
+    if dropped.contains(&CONNECTION) {
+        dropped.extend(connection_options(headers));
+    }
+    // hyper has read the chunks; the length beside them is void (RFC 9112 §6.3) and would cut them.
+    if dropped.contains(&TRANSFER_ENCODING) {
+        dropped.push(CONTENT_LENGTH);
+    }
+    for name in dropped {
+        headers.remove(name);
+    }
     if let Some(upgrade) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade);
     }
-    if headers.contains_key(SET_COOKIE) {
+    if cookies {
         drop_our_cookies(headers);
     }
-    if let Some(location) = headers.get(LOCATION).and_then(|location| rewrite(location, origins)) {
+    if location && let Some(location) = headers.get(LOCATION).and_then(|location| rewrite(location, origins)) {
         headers.insert(LOCATION, location);
     }
-    if protection == Protection::Protected {
+    if cached && protection == Protection::Protected {
         keep_private(headers);
     }
     response
@@ -84,9 +127,6 @@ fn rewrite(location: &HeaderValue, origins: &Origins) -> Option<HeaderValue> {
 
 /// `public` and `s-maxage` invite shared caches to keep the answer (RFC 9111 §5.2.2).
 fn keep_private(headers: &mut HeaderMap) {
-    for name in CDN_CACHE {
-        headers.remove(name);
-    }
     let shared = |directive: &str| {
         let name = directive.split('=').next().unwrap_or_default().trim();
         name.eq_ignore_ascii_case("public") || name.eq_ignore_ascii_case("s-maxage")
@@ -136,6 +176,21 @@ mod tests {
             Protection::Public,
         );
         assert_eq!(out, [("x-stays".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn a_length_beside_chunks_is_void_and_alone_it_stays() {
+        let both = [("content-length", "2"), ("transfer-encoding", "chunked")];
+        assert!(cleansed(&both, Protection::Public).is_empty());
+        assert_eq!(cleansed(&both[..1], Protection::Public), [("content-length".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn the_version_of_an_answer_is_ours() {
+        let mut response = Response::new(());
+        *response.version_mut() = Version::HTTP_10;
+        let origins = Origins { upstream: String::new(), public: String::new() };
+        assert_eq!(cleanse(response, &origins, Protection::Public).version(), Version::HTTP_11);
     }
 
     #[test]

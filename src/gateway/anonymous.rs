@@ -12,7 +12,7 @@ use crate::{
 pub(super) async fn answer(
     apps: &Apps,
     app: &App,
-    visit: &Visit,
+    visit: &Visit<'_>,
     client: &Client<'_>,
     target: &Target,
     head: &request::Parts,

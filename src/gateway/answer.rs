@@ -10,6 +10,7 @@ use super::{App, Body, refusal::Refusal};
 use crate::{
     login::{Redirect, ReturnTarget},
     pages::{Framing, PAGE_CONTENT_TYPE, PROBLEM_CONTENT_TYPE, Pages, Problem, security_headers},
+    request::Target,
 };
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -63,6 +64,12 @@ pub(super) fn asset(pages: &Pages, method: &Method, name: &str) -> Result<Respon
 /// Where a sign-in that leads to `target` begins.
 pub(super) fn start_url(app: &App, target: &ReturnTarget) -> String {
     format!("{}?{}", app.login.endpoint("/start"), query(&[("rd", target.as_str())]))
+}
+
+/// The same place under the app's public URL.
+pub(super) fn at_public_url(app: &App, target: &Target) -> Response<Body> {
+    let location = format!("{}{}", app.login.origins.own, target.path_and_query());
+    redirect(StatusCode::FOUND, Redirect { location, cookies: Vec::new() })
 }
 
 /// The choice among providers, leading to `target`.

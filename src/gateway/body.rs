@@ -37,6 +37,8 @@ struct Stream {
     ended: Option<Ended>,
     /// Made when the stream first makes us wait: a short answer never does.
     at_end: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Whether a part of it is out: what follows is passed on only as long as the session lives.
+    begun: bool,
 }
 
 /// Why an answer breaks off.
@@ -63,7 +65,7 @@ impl Body {
 
     /// The upstream's, until the session ends; `None` where there is none to end.
     pub fn upstream(body: ResponseBody, ended: Option<Ended>) -> Self {
-        Self { content: Content::Upstream(Stream { body, ended, at_end: None }), finish: None }
+        Self { content: Content::Upstream(Stream { body, ended, at_end: None, begun: false }), finish: None }
     }
 
     /// Has something done when the answer is over.
@@ -114,6 +116,12 @@ impl HttpBody for Body {
 
 impl Stream {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // An upstream that never makes us wait is cut here. `forward` has looked before the first part,
+        // so that a short answer costs no further look.
+        if self.begun && self.ended.as_ref().is_some_and(Ended::is_ended) {
+            return Poll::Ready(Some(Err(Broken::SessionEnded)));
+        }
+        self.begun = true;
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Broken::Upstream))),
             Poll::Pending => {

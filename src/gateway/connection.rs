@@ -75,8 +75,8 @@ impl Activity {
     }
 
     fn enter(&self, phase: u8) {
-        let since = instant().duration_since(self.accepted).as_millis();
-        self.since.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let since = instant().duration_since(self.accepted);
+        self.since.store(since.as_secs() * 1000 + u64::from(since.subsec_millis()), Ordering::Relaxed);
         self.phase.store(phase, Ordering::Relaxed);
     }
 }

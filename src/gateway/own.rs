@@ -1,12 +1,13 @@
 //! Our own endpoints, below the prefix (contract section 4).
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::{Method, Response, StatusCode, header::ORIGIN, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{App, Body, Visit, Worker, answer, find_session, refusal::Refusal};
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 
 /// The largest form that our own pages send.
 const MAX_FORM: usize = 16 * 1024;
+
+/// How long a form may take to arrive: as long as a head.
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many sign-ins one client may begin (`server.limits.sign_ins_per_client`).
 pub struct SignIns(Option<DefaultKeyedRateLimiter<IpAddr>>);
@@ -67,7 +71,7 @@ struct OwnRequest<'a> {
 pub(super) async fn answer(
     worker: &Worker,
     app: &App,
-    visit: &mut Visit,
+    visit: &mut Visit<'_>,
     client: &Client<'_>,
     endpoint: &str,
     head: &request::Parts,
@@ -79,7 +83,7 @@ pub(super) async fn answer(
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
     let live = match endpoint {
         "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => {
-            find_session(&worker.apps, app, &head.headers).await?
+            find_session(worker, app, &head.headers).await?
         }
         _ => None,
     };
@@ -247,7 +251,39 @@ fn field<'f>(form: &'f [(String, String)], name: &str) -> Option<&'f str> {
 }
 
 /// The fields of a form that one of our pages sent.
-async fn form(body: Incoming) -> Result<Vec<(String, String)>, Refusal> {
-    let bytes = Limited::new(body, MAX_FORM).collect().await.map_err(|_| Refusal::Form)?.to_bytes();
+async fn form<B>(body: B) -> Result<Vec<(String, String)>, Refusal>
+where
+    B: http_body::Body<Error: std::error::Error + Send + Sync + 'static>,
+{
+    let read = timeout(FORM_TIMEOUT, Limited::new(body, MAX_FORM).collect()).await;
+    let bytes = read.map_err(|_| Refusal::SlowForm)?.map_err(|_| Refusal::Form)?.to_bytes();
     Ok(url::form_urlencoded::parse(&bytes).into_owned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn threat_116_a_form_that_does_not_arrive_is_not_waited_for() {
+        let silent = http_body_util::StreamBody::new(futures_util::stream::pending::<
+            Result<http_body::Frame<bytes::Bytes>, std::io::Error>,
+        >());
+        assert!(matches!(form(silent).await, Err(Refusal::SlowForm)));
+        let sent = http_body_util::Full::<bytes::Bytes>::from("rd=%2Fa&x=");
+        let fields = form(sent).await.expect("a form");
+        assert_eq!((field(&fields, "rd"), field(&fields, "x"), field(&fields, "y")), (Some("/a"), Some(""), None));
+        let large = http_body_util::Full::<bytes::Bytes>::from(vec![b'a'; MAX_FORM + 1]);
+        assert!(matches!(form(large).await, Err(Refusal::Form)));
+    }
+
+    #[test]
+    fn threat_124_a_client_is_an_address_or_its_ipv6_network() {
+        let limit = SignIns::new(NonZeroU32::new(1));
+        let check = |client: &str| limit.check(client.parse().expect("an address")).is_ok();
+        assert!(check("192.0.2.1") && check("192.0.2.2") && check("2001:db8::1"));
+        assert!(!check("192.0.2.1") && !check("2001:db8::2"), "one each");
+        assert!(check("2001:db8:0:1::1"));
+        assert!(SignIns::new(None).check([192, 0, 2, 1].into()).is_ok());
+    }
 }

@@ -55,6 +55,9 @@ pub(super) enum Refusal {
     /// A form that none of our pages sends.
     #[error("the form is too large or broke off")]
     Form,
+    /// A form that arrives too slowly.
+    #[error("the form did not arrive in time")]
+    SlowForm,
     /// More sign-ins than one client may begin.
     #[error("too many sign-ins from this client")]
     TooManySignIns,
@@ -117,6 +120,7 @@ impl Refusal {
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::ForeignForm => "foreign_form",
             Self::Form => "form",
+            Self::SlowForm => "form_too_slow",
             Self::TooManySignIns => "too_many_sign_ins",
             Self::Session(_) => "sessions_unavailable",
             Self::Login(error) => error.reason(),
@@ -145,11 +149,12 @@ impl Refusal {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
             Self::Form => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
+            Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
             Self::TooManySignIns => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(error) => tell_login(error),
             Self::Forward(forward::Error::Upstream(error)) => match error {
-                upstream::Error::Connect(_) | upstream::Error::Broken(_) => {
+                upstream::Error::Connect(_) | upstream::Error::Broken(_) | upstream::Error::UnaskedSwitch => {
                     telling(S::BAD_GATEWAY, text::UPSTREAM_UNREACHABLE, WayOn::Again)
                 }
                 upstream::Error::ConnectTimeout | upstream::Error::FirstByteTimeout => {
@@ -160,7 +165,7 @@ impl Refusal {
     }
 
     /// The answer; logs and counts it.
-    pub(super) fn answer(&self, apps: &Apps, visit: &Visit) -> Response<Body> {
+    pub(super) fn answer(&self, apps: &Apps, visit: &Visit<'_>) -> Response<Body> {
         let telling = self.telling();
         self.log(telling.status, visit);
         let app = visit.trace.app.as_deref();
@@ -186,7 +191,7 @@ impl Refusal {
         response
     }
 
-    fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit, telling: &Telling) -> Response<Body> {
+    fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit<'_>, telling: &Telling) -> Response<Body> {
         let app_name = app.map_or(NAMELESS, |app| &app.config.name);
         let request_id = visit.trace.id.as_str();
         let anonymous = matches!(self, Self::Anonymous | Self::Forward(forward::Error::SessionEnded));
@@ -219,7 +224,7 @@ impl Refusal {
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
             // Where a message ends is in doubt, and so is where the next one would begin.
-            Self::Framing(_) => vec![(CONNECTION, HeaderValue::from_static("close"))],
+            Self::Framing(_) | Self::SlowForm => vec![(CONNECTION, HeaderValue::from_static("close"))],
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
             Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {
@@ -237,7 +242,7 @@ impl Refusal {
     }
 
     /// One line for each refusal; what is nobody's fault is said quietly.
-    fn log(&self, status: StatusCode, visit: &Visit) {
+    fn log(&self, status: StatusCode, visit: &Visit<'_>) {
         let app = visit.trace.app.as_deref().map_or("-", |app| app.config.id.as_str());
         let (request_id, reason, client) = (visit.trace.id.as_str(), self.reason(), visit.trace.client);
         let subject = visit.trace.session.as_ref().map(|session| session.visitor().subject.as_str());
@@ -298,14 +303,14 @@ fn tell_login(error: &login::Error) -> Telling {
 }
 
 /// The page that a frame or form belongs to, if it is one of this app; else where the visitor was.
-fn page_around(app: &App, visit: &Visit) -> ReturnTarget {
+fn page_around(app: &App, visit: &Visit<'_>) -> ReturnTarget {
     let referer = visit.referer.as_ref().map(|referer| referer.to_str().unwrap_or_default());
     let here = visit.trace.path.as_ref().filter(|_| visit.audience == Audience::Navigation).map(PathAndQuery::as_str);
     ReturnTarget::parse(referer.or(here).unwrap_or("/"), &app.login.origins)
 }
 
 /// The buttons and links of a refusal's page.
-fn actions(app: &App, visit: &Visit, way_on: WayOn) -> Vec<Action> {
+fn actions(app: &App, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
     let here = visit.trace.path.as_ref().map_or("/", PathAndQuery::as_str);
     // What belongs to our own endpoints is no place to come back to.
     let target = ReturnTarget::parse(here, &app.login.origins);

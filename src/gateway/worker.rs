@@ -20,7 +20,7 @@ use crate::{
     meter::{AccessLine, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
-    session::Session,
+    session::{Recent, Session},
     upstream::Upstream,
 };
 
@@ -31,6 +31,8 @@ pub struct Worker {
     pub(super) apps: Arc<Apps>,
     /// By the place of the app in [`Apps`].
     pub(super) upstreams: Vec<Upstream>,
+    /// The sessions that it has served lately.
+    pub(super) recent: Recent,
     access_log: Option<WorkerLog>,
     ids: RequestIds,
     clock: Clock,
@@ -40,12 +42,13 @@ impl Worker {
     /// A worker for these apps; `access_log` is `None` where it is off.
     pub fn new(apps: Arc<Apps>, access_log: Option<WorkerLog>, random: &Random, clock: Clock) -> Self {
         let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone())).collect();
-        Self { apps, upstreams, access_log, ids: RequestIds::new(random), clock }
+        Self { apps, upstreams, recent: Recent::default(), access_log, ids: RequestIds::new(random), clock }
     }
 
-    /// Lets go of upstream connections that nobody has used for a while.
-    pub fn drop_rested(&self) {
+    /// Lets go of what nobody uses any more: connections to upstreams, sessions that have ended.
+    pub fn tidy(&self) {
         self.upstreams.iter().for_each(Upstream::drop_rested);
+        self.recent.forget_ended();
     }
 
     /// A connection that this worker has just accepted.
@@ -128,12 +131,16 @@ pub(super) struct Trace {
     pub(super) session: Option<Arc<Session>>,
 }
 
-/// Writes the access line when the answer is over.
+/// What the log says of a request whose visitor left before there was an answer; nginx's number.
+const VISITOR_LEFT: u16 = 499;
+
+/// Writes the access line when the answer is over, or when nobody waits for one any more.
 pub(super) struct Finish {
     pub(super) worker: Arc<Worker>,
     pub(super) connection: Arc<Connection>,
     pub(super) trace: Trace,
-    pub(super) status: StatusCode,
+    /// `None` while there is no answer.
+    pub(super) status: Option<StatusCode>,
     pub(super) bytes: u64,
 }
 
@@ -144,6 +151,18 @@ impl std::fmt::Debug for Finish {
 }
 
 impl Finish {
+    /// The head of the answer is there.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+        self.count(status.as_u16());
+    }
+
+    fn count(&self, status: u16) {
+        if let Some(app) = &self.trace.app {
+            app.meter.count(status);
+        }
+    }
+
     pub(super) fn sent(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
@@ -152,6 +171,9 @@ impl Finish {
 impl Drop for Finish {
     fn drop(&mut self) {
         self.connection.activity.idle();
+        if self.status.is_none() {
+            self.count(VISITOR_LEFT);
+        }
         let (trace, worker) = (&self.trace, &self.worker);
         let Some(log) = &worker.access_log else { return };
         log.record(&AccessLine {
@@ -161,8 +183,8 @@ impl Drop for Finish {
             client: trace.client,
             method: trace.method.as_str(),
             path: trace.path.as_ref().map_or("-", http::uri::PathAndQuery::path),
-            status: self.status.as_u16(),
-            bytes: (self.status != StatusCode::SWITCHING_PROTOCOLS).then_some(self.bytes),
+            status: self.status.map_or(VISITOR_LEFT, |status| status.as_u16()),
+            bytes: (self.status != Some(StatusCode::SWITCHING_PROTOCOLS)).then_some(self.bytes),
             protocol: trace.protocol,
             duration: instant().duration_since(trace.started),
             user: trace.session.as_ref().map(|session| session.visitor().subject.as_str()),

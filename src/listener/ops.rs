@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::meter::Meter;
+use crate::meter::{METRICS_CONTENT_TYPE, Meter};
 
 /// What `/readyz` says.
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +25,7 @@ pub struct Readiness {
     pub checks: Vec<(String, String)>,
 }
 
-/// Says how things are at this moment.
+/// Says how things are at this moment, and has it counted.
 pub type Probe = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
 /// Serves until told to stop; `/livez` answers to the last.
@@ -70,7 +70,9 @@ fn answer(request: &Request<Incoming>, meter: &Meter, probe: &Probe) -> Response
             text(status, "application/json", format!("{body}\n"))
         }
         "/metrics" => {
-            text(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", meter.render())
+            // What readiness depends on is counted as well, as it is now.
+            probe();
+            text(StatusCode::OK, METRICS_CONTENT_TYPE, meter.render())
         }
         _ => text(StatusCode::NOT_FOUND, "text/plain", "/livez, /readyz or /metrics\n".to_owned()),
     }

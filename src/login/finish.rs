@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     identity::Visitor,
+    meter::Meter,
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
     session::{
-        CookieSecret, EndReason, Landed, NewSession, Session, Tokens,
+        CookieSecret, EndReason, Landed, NewSession, Session, Sessions, Tokens,
         cookie::{AttemptId, Keep},
     },
 };
@@ -63,12 +64,15 @@ impl Login {
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
         }
         let party = self.party(Some(&attempt.provider))?;
-        let signed_in = self.redeem(party, iss, outcome, &attempt).await;
-        match &signed_in {
+        let finished = match self.redeem(party, iss, outcome, &attempt).await {
+            Ok(signed_in) => self.open_session(signed_in, &attempt, id, headers, live).await,
+            Err(error) => Err(error),
+        };
+        match &finished {
             Ok(_) => party.meter.sign_in_succeeded(),
             Err(error) => party.meter.sign_in_failed(error.reason()),
         }
-        self.open_session(signed_in?, &attempt, id, headers, live).await.map(Finished::Redirect)
+        finished.map(Finished::Redirect)
     }
 
     /// The code becomes tokens, the ID token becomes a visitor.
@@ -122,6 +126,7 @@ impl Login {
             id_token: Some(signed_in.id_token),
         };
         let (secret, session) = self.sessions.open(new).await?;
+        self.meter.session_opened();
         tracing::info!(app = %self.app, provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
         if let Some(old) = live {
             self.supersede(old, session.visitor()).await?;
@@ -165,13 +170,12 @@ impl Login {
         let (secret, session) = old;
         let before = session.visitor();
         if (&before.issuer, &before.subject) != (&new.issuer, &new.subject) {
-            self.sessions.end(secret, EndReason::Superseded).await?;
-            return Ok(());
+            return end_superseded(&self.sessions, &self.meter, secret).await;
         }
-        let (sessions, secret) = (Arc::clone(&self.sessions), secret.clone());
+        let (sessions, meter, secret) = (Arc::clone(&self.sessions), self.meter.clone(), secret.clone());
         self.background.spawn(async move {
             tokio::time::sleep(OVERLAP).await;
-            if let Err(error) = sessions.end(&secret, EndReason::Superseded).await {
+            if let Err(error) = end_superseded(&sessions, &meter, &secret).await {
                 tracing::warn!(%error, "a superseded session was not ended; its lifetime will");
             }
         });
@@ -187,4 +191,11 @@ impl Login {
     fn go_on(&self, target: &ReturnTarget) -> Redirect {
         Redirect { location: target.url(&self.origins), cookies: Vec::new() }
     }
+}
+
+async fn end_superseded(sessions: &Sessions, meter: &Meter, secret: &CookieSecret) -> Result<(), Error> {
+    if sessions.end(secret, EndReason::Superseded).await?.is_some() {
+        meter.session_ended(EndReason::Superseded.as_str());
+    }
+    Ok(())
 }

@@ -26,7 +26,7 @@ use crate::{
     random::Random,
     secret::Secret,
     session::{
-        CookieSecret, EndReason, Error, Feed, Landed, Session, SessionId, Store, StoreError, Tokens,
+        CookieSecret, EndReason, Error, Feed, Landed, Recent, Session, SessionId, Store, StoreError, Tokens,
         feed::Freshness,
         live::{Live, Registry},
         record::{self, Record},
@@ -188,20 +188,36 @@ impl Sessions {
         Ok((secret, session))
     }
 
-    /// The session of a cookie, if that can be said at once. Notes its use.
-    pub fn cached(&self, app: &AppId, secret: &CookieSecret) -> Cached {
-        self.peek(app, &secret.id())
+    /// The session of a cookie, if that can be said at once. Notes its use. `recent` is
+    /// the calling worker's own.
+    pub fn cached(&self, recent: &Recent, app: &AppId, secret: &CookieSecret) -> Cached {
+        let id = secret.id();
+        if let Some(session) = recent.get(&id) {
+            match self.judge(app, session) {
+                // Whatever it is, the cache and the store know better.
+                Cached::Miss | Cached::Unknown => {}
+                hit @ Cached::Hit(_) => return hit,
+            }
+        }
+        let cached = self.peek(app, &id);
+        if let Cached::Hit(session) = &cached {
+            recent.keep(session);
+        }
+        cached
     }
 
     fn peek(&self, app: &AppId, id: &SessionId) -> Cached {
-        if !self.freshness.is_trusted() {
-            return Cached::Miss;
-        }
         // Ready at once but for rare upkeep of the cache; a miss is a fair answer to that.
         let Some(session) = self.cache.get(id).now_or_never().flatten() else {
-            return if self.unknown.contains_key(id) { Cached::Unknown } else { Cached::Miss };
+            let unknown = self.freshness.is_trusted() && self.unknown.contains_key(id);
+            return if unknown { Cached::Unknown } else { Cached::Miss };
         };
-        if !self.freshness.covers(session.position) {
+        self.judge(app, session)
+    }
+
+    /// What an opened session is worth now.
+    fn judge(&self, app: &AppId, session: Arc<Session>) -> Cached {
+        if !self.freshness.is_trusted() || !self.freshness.covers(session.position) {
             return Cached::Miss;
         }
         let now = self.clock.now();

@@ -18,10 +18,14 @@ mod demo {
 mod harness;
 
 mod answers;
+mod cookies;
 mod headers;
 mod hostile_provider;
 mod layering;
+mod life_cycle;
+mod logs;
 mod paths;
+mod readme;
 mod sign_in;
 mod smuggling;
 mod transport;

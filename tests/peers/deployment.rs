@@ -30,7 +30,8 @@ pub(crate) struct Deployment {
     pub(crate) provider_address: SocketAddr,
     /// Where `/readyz` is.
     pub(crate) ops: SocketAddr,
-    _vestibule: Process,
+    /// The real binary, for what it says.
+    pub(crate) vestibule: Process,
     _configuration: TempDir,
 }
 
@@ -54,14 +55,7 @@ impl Deployment {
             Command::new(env!("CARGO_BIN_EXE_vestibule")).arg("serve").arg("--config").arg(&file),
         );
         let ops = vestibule.line("that it is listening", listening).await;
-        Self {
-            app,
-            origin: format!("http://{public}"),
-            provider_address,
-            ops,
-            _vestibule: vestibule,
-            _configuration: folder,
-        }
+        Self { app, origin: format!("http://{public}"), provider_address, ops, vestibule, _configuration: folder }
     }
 
     /// An address of the app.

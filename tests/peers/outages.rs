@@ -39,7 +39,9 @@ async fn it_starts_without_the_provider_and_recovers_by_itself() {
     assert_eq!(refused.status, StatusCode::BAD_GATEWAY, "{refused:?}");
 
     let _provider = Provider::start(provider_address, &deployment.origin).await;
+    let known = |line: &str| line.contains("metadata and keys are known").then_some(());
+    deployment.vestibule.line("that the provider is back", known).await;
+    assert_eq!(visitor::get(&ops("/readyz")).await.status, StatusCode::OK, "nobody had to ask");
     let landed = Visitor::default().sign_in(deployment.url("/"), "ada").await;
     assert_eq!(landed.status, StatusCode::OK);
-    assert_eq!(visitor::get(&ops("/readyz")).await.status, StatusCode::OK);
 }

@@ -49,7 +49,7 @@ impl Process {
         .map(|heard| heard.is_ok());
         match (found, waited) {
             (Some(found), _) => found,
-            (None, Ok(_)) => panic!("{} ended without {what}", self.name),
+            (None, Ok(_)) => panic!("{} ended and never said {what}", self.name),
             (None, Err(_)) => panic!("{} did not say {what} within {PATIENCE:?}", self.name),
         }
     }

@@ -91,7 +91,7 @@ impl Visitor {
     }
 
     /// Cookies that would be sent to an address, as they would be.
-    pub(crate) fn cookies_for(&self, url: &Url) -> String {
+    fn cookies_for(&self, url: &Url) -> String {
         let sent = |kept: &&Kept| url.host_str() == Some(&kept.host) && path_matches(url.path(), &kept.path);
         self.jar.iter().filter(sent).map(|kept| format!("{}={}", kept.name, kept.value)).collect::<Vec<_>>().join("; ")
     }

@@ -64,7 +64,7 @@ fn the_issuer_agrees_to_the_letter_threat_37() {
 }
 
 #[test]
-fn endpoints_are_https_urls_unless_the_issuer_is_on_this_host() {
+fn endpoints_are_https_urls_unless_the_issuer_is_on_this_host_or_is_itself_http() {
     for (name, value, why) in [
         ("token_endpoint", "http://op.example/token", Rejection::InsecureEndpoint),
         ("jwks_uri", "http://127.0.0.1/jwks", Rejection::InsecureEndpoint),
@@ -79,11 +79,15 @@ fn endpoints_are_https_urls_unless_the_issuer_is_on_this_host() {
     ] {
         assert_eq!(rejection(parse(ISSUER, |document| document[name] = value.into())), why, "{name} {value}");
     }
-    for issuer in ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "http://op.localhost"] {
-        assert!(parse(issuer, |_| ()).is_ok(), "{issuer}");
+    let plain_endpoint = |document: &mut Value| document["token_endpoint"] = "http://127.0.0.1/token".into();
+    // Whether an http issuer is accepted off loopback is `insecure_http`'s to say, in the configuration.
+    for issuer in
+        ["http://op.example", "https://127.0.0.1:8080", "https://localhost", "https://[::1]", "https://op.localhost"]
+    {
+        assert!(parse(issuer, plain_endpoint).is_ok(), "{issuer}");
     }
-    for issuer in ["http://op.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example"] {
-        assert_eq!(rejection(parse(issuer, |_| ())), Rejection::InsecureEndpoint, "{issuer}");
+    for issuer in ["https://op.example", "https://localhost.evil.example", "https://127.0.0.1.evil.example"] {
+        assert_eq!(rejection(parse(issuer, plain_endpoint)), Rejection::InsecureEndpoint, "{issuer}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Finding a session: cache, store, and the two together.
 
+use http::{HeaderName, HeaderValue};
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -38,7 +40,7 @@ async fn a_session_counts_in_its_own_app_only() {
     let shop = AppId::new("shop");
     for sessions in [&here, &there] {
         assert!(sessions.resolve(&shop, &secret).await.expect("up").is_none());
-        assert!(!matches!(sessions.cached(&shop, &secret), Cached::Hit(_)));
+        assert!(!matches!(sessions.cached(&Recent::default(), &shop, &secret), Cached::Hit(_)));
         assert!(resolved(sessions, &secret).await.is_some());
     }
 }
@@ -135,11 +137,33 @@ async fn what_is_prepared_is_made_once_for_each_generation() {
     let (_, session) = opened(&sessions, "ada").await;
     let mut made = 0;
     let mut prepare = |generation| {
-        let prepared = session.prepared(generation, |session| {
+        let headers = session.identity_headers(generation, |session| {
             made += 1;
-            format!("{} {made}", session.visitor().subject)
+            let value = format!("{} {made}", session.visitor().subject);
+            [(HeaderName::from_static("x-who"), HeaderValue::try_from(value).expect("ASCII"))].into()
         });
-        prepared.as_str().to_owned()
+        headers[0].1.to_str().expect("ASCII").to_owned()
     };
     assert_eq!([prepare(1), prepare(1), prepare(2), prepare(2)], ["ada 1", "ada 1", "ada 2", "ada 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn threat_86_what_a_worker_served_lately_ends_idles_and_expires_like_everything_else() {
+    let house = House::new();
+    let sessions = house.replica().await;
+    let recent = Recent::default();
+    let is_hit = |secret| matches!(sessions.cached(&recent, &wiki(), secret), Cached::Hit(_));
+    let (ended, _) = opened(&sessions, "ada").await;
+    let (idle, _) = opened(&sessions, "grace").await;
+    assert!(is_hit(&ended) && is_hit(&idle), "the cache has them");
+    assert!(is_hit(&ended) && is_hit(&idle), "and so has the worker");
+    sessions.end(&ended, EndReason::Administrator).await.expect("the store is up");
+    assert!(!is_hit(&ended));
+    house.hand.advance(IDLE);
+    assert!(!is_hit(&idle));
+    let other = AppId::new("shop");
+    let (fresh, _) = opened(&sessions, "ada").await;
+    assert!(is_hit(&fresh) && !matches!(sessions.cached(&recent, &other, &fresh), Cached::Hit(_)));
+    recent.forget_ended();
+    assert_eq!(format!("{recent:?}"), "Recent(2 sessions)", "the idle one has not ended yet");
 }

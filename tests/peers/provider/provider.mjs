@@ -11,11 +11,12 @@ import { createServer } from 'node:http';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { Provider, interactionPolicy } from 'oidc-provider';
 
+// The people of the demo: an administrator, a colleague, an outsider, an unproved address.
 const PEOPLE = {
-  ada: { name: 'Ada Lovelace', email: 'ada@example.com', email_verified: true, groups: ['admins'] },
+  ada: { name: 'Ada Lovelace', email: 'ada@example.com', email_verified: true, groups: ['admins', 'staff'] },
   grace: { name: 'Grace Hopper', email: 'grace@example.com', email_verified: true, groups: ['staff'] },
-  mallory: { name: 'Mallory', email: 'mallory@outside.example', email_verified: true, groups: [] },
-  uma: { name: 'Uma', email: 'uma@example.com', email_verified: false, groups: [] },
+  mallory: { name: 'Mallory Marsh', email: 'mallory@example.net', email_verified: true, groups: [] },
+  uma: { name: 'Uma Underhill', email: 'uma@example.com', email_verified: false, groups: [] },
 };
 
 const { host, port, client } = JSON.parse(process.argv[2]);
