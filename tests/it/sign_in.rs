@@ -8,7 +8,12 @@
 use url::{Position, Url};
 
 use crate::{
-    demo::provider::{Provider, SignInPage, calls::Endpoint, people::ADA, people::GRACE, people::MALLORY},
+    demo::provider::{
+        Provider, SignInPage,
+        calls::Endpoint,
+        mischief::Answer,
+        people::{ADA, GRACE, MALLORY},
+    },
     harness::{Browser, Request, Response, Stage},
 };
 
@@ -76,6 +81,15 @@ async fn opens(stage: &Stage, session: &str) -> bool {
 /// How often a code has been redeemed, rightly or not.
 fn redemptions(provider: &Provider) -> usize {
     provider.calls_to(Endpoint::Token).len()
+}
+
+/// Makes a provider one that offers no RP-initiated logout.
+fn without_end_session(provider: &Provider) {
+    provider.lie(|answer| {
+        if let Answer::Discovery(metadata) = answer {
+            metadata["end_session_endpoint"] = serde_json::Value::Null;
+        }
+    });
 }
 
 #[tokio::test]

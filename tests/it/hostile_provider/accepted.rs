@@ -20,15 +20,15 @@ async fn is_accepted(
     signing_key: Arc<SigningKey>,
     tell: impl Fn(Answer<'_>) + Send + Sync + 'static,
 ) {
-    let set = Set::with(operator, |configuration| configuration.access(BY_ADDRESS), signing_key, tell).await;
-    let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+    let stage = stage_with(operator, |configuration| configuration.access(BY_ADDRESS), signing_key, tell).await;
+    let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
     assert_eq!((landed.response.status, landed.url.path()), (200, "/page"), "{row}: {landed:?}");
-    let request = set.stage.upstream.only();
+    let request = stage.upstream.only();
     assert_eq!((request.target(), request.header("x-forwarded-user")), (PAGE, Some("ada")), "{row}");
-    let metrics = set.stage.metrics().await;
+    let metrics = stage.metrics().await;
     let succeeded = "vestibule_sign_ins_total{provider=\"company\",outcome=\"succeeded\",reason=\"\"} 1";
     assert!(metrics.contains(succeeded), "{row}: {}", counted(&metrics));
-    assert_eq!(set.provider.calls_to(Endpoint::Unknown).len(), 0, "{row}: an address that nobody advertised");
+    assert_eq!(stage.provider.calls_to(Endpoint::Unknown).len(), 0, "{row}: an address that nobody advertised");
 }
 
 fn key(algorithm: SigningAlgorithm) -> Arc<SigningKey> {
@@ -64,7 +64,7 @@ async fn an_algorithm_that_is_advertised_beside_rs256_or_not_configured_does_not
         ("ES256 where EdDSA is configured", format!("{OPERATOR}\nid_token_signed_response_alg = \"EdDSA\"")),
         ("ES256 where HS256 is configured", format!("{OPERATOR}\nid_token_signed_response_alg = \"HS256\"")),
     ] {
-        let set = Set::with(
+        let stage = stage_with(
             &operator,
             |configuration| configuration,
             Arc::clone(&es256),
@@ -75,12 +75,12 @@ async fn an_algorithm_that_is_advertised_beside_rs256_or_not_configured_does_not
             },
         )
         .await;
-        set.provider.use_keys(Arc::clone(&es256), [signing_key()]);
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+        stage.provider.use_keys(Arc::clone(&es256), [signing_key()]);
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
         assert_eq!(landed.response.status, 502, "{row}: {landed:?}");
-        let metrics = set.stage.metrics().await;
+        let metrics = stage.metrics().await;
         assert!(metrics.contains("reason=\"alg\"} 1"), "{row}: {}", counted(&metrics));
-        assert!(set.stage.upstream.requests().is_empty(), "{row}");
+        assert!(stage.upstream.requests().is_empty(), "{row}");
     }
 }
 

@@ -103,8 +103,8 @@ async fn metadata_that_is_merely_odd_is_used() {
                 bend(metadata);
             }
         };
-        let set = Set::lying(tell).await;
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
-        assert_eq!((landed.response.status, set.stage.upstream.requests().len()), (200, 1), "{what}: {landed:?}");
+        let stage = lying(tell).await;
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
+        assert_eq!((landed.response.status, stage.upstream.requests().len()), (200, 1), "{what}: {landed:?}");
     }
 }

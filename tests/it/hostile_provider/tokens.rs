@@ -192,8 +192,8 @@ async fn threat_42_a_redirect_of_any_endpoint_is_not_followed() {
                 }
             }
         };
-        let set = Set::lying(tell).await;
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+        let stage = lying(tell).await;
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
         assert_eq!((landed.response.status, elsewhere.connections()), (502, 0), "{endpoint:?}: {landed:?}");
     }
 }

@@ -52,7 +52,6 @@ async fn whoever_is_refused_can_come_back_as_somebody_else() {
 /// `*.`, one label more, another case, two `@`: what a rule about an address means, by a whole sign-in.
 #[tokio::test]
 async fn a_rule_about_an_address_is_met_by_that_address_only() {
-    use crate::demo::provider::mischief::Answer;
     use serde_json::{Value, json};
     let rows: [(&str, Value, Value, bool); 13] = [
         ("as listed", json!("ann@example.com"), json!(true), true),

@@ -119,8 +119,7 @@ async fn a_browser_that_keeps_no_cookie_at_all_is_stopped_at_once() {
     let stage = Stage::builder().start().await;
     let mut browser = stage.browser(&ADA);
     let callback = browser.up_to_callback(&stage.url(PAGE)).await;
-    browser.clear();
-    is_page(&browser.look_at(callback.as_str()).await, 400, "cookies are blocked");
+    is_page(&stage.browser(&ADA).look_at(callback.as_str()).await, 400, "cookies are blocked");
 }
 
 #[tokio::test]

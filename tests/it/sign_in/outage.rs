@@ -28,7 +28,7 @@ async fn provider_at(address: impl tokio::net::ToSocketAddrs, stage: Option<&Sta
 
 async fn stage_with(address: SocketAddr) -> Stage {
     let lines = format!("issuer = \"http://{address}\"");
-    Stage::builder().provider(&lines).public("/open/**").start_without_metadata().await
+    Stage::builder().provider(&lines).public("/open/**").start_with(|_| {}).await
 }
 
 #[tokio::test]

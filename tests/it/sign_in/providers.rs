@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    demo::provider::{clients::Client, mischief::Answer},
+    demo::provider::clients::Client,
     harness::{CLIENT_ID, CLIENT_SECRET, another_provider, signing_key},
 };
 

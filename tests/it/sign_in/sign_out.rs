@@ -1,10 +1,7 @@
 //! Signing out, here and at the provider (RP-Initiated Logout 1.0; threats 5 and 9).
 
 use super::*;
-use crate::{
-    demo::provider::{clients::Client, mischief::Answer},
-    harness::{CLIENT_ID, CLIENT_SECRET, another_provider, signing_key},
-};
+use crate::harness::CLIENT_ID;
 
 #[tokio::test]
 async fn signing_out_ends_the_session_here_and_at_the_provider() {
@@ -26,7 +23,7 @@ async fn signing_out_ends_the_session_here_and_at_the_provider() {
 
     let asked = stage.provider.calls_to(Endpoint::EndSession);
     let [asked] = &asked[..] else { panic!("one request: {asked:?}") };
-    assert_eq!(asked.query.get("client_id"), Some(crate::harness::CLIENT_ID));
+    assert_eq!(asked.query.get("client_id"), Some(CLIENT_ID));
     assert_eq!(asked.query.get("post_logout_redirect_uri"), Some(&*stage.url("/_vestibule/signed_out")));
     assert!(asked.query.get("id_token_hint").is_some_and(|hint| hint.split('.').count() == 3));
     let state = asked.query.get("state").expect("a state");
@@ -39,16 +36,7 @@ async fn signing_out_ends_the_session_here_and_at_the_provider() {
 
 #[tokio::test]
 async fn without_an_end_session_endpoint_signing_out_leads_where_the_visitor_asked() {
-    let (provider, _) = another_provider(signing_key()).await;
-    provider.sign_in_page(SignInPage::AnsweredBy(&ADA));
-    provider.lie(|answer| {
-        if let Answer::Discovery(metadata) = answer {
-            metadata["end_session_endpoint"] = serde_json::Value::Null;
-        }
-    });
-    let lines = format!("issuer = {:?}", provider.issuer());
-    let stage = Stage::builder().provider(&lines).start_without_metadata().await;
-    provider.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &stage.public_url));
+    let stage = Stage::builder().start_with(without_end_session).await;
     for (form, path) in [(&[("rd", "/goodbye")][..], "/goodbye"), (&[], "/_vestibule/signed_out")] {
         let mut browser = stage.browser(&ADA);
         let landed = browser.open(&stage.url(PAGE)).await;
@@ -58,7 +46,7 @@ async fn without_an_end_session_endpoint_signing_out_leads_where_the_visitor_ask
         let first = left.hops.first().map(|(_, response)| (response.status, response.location().to_owned()));
         assert_eq!(first, Some((303, stage.url(path))), "{left:?}");
         assert!(!opens(&stage, &session).await);
-        assert_eq!(provider.calls_to(Endpoint::EndSession).len(), 0);
+        assert_eq!(stage.provider.calls_to(Endpoint::EndSession).len(), 0);
     }
 }
 

@@ -1,10 +1,6 @@
 //! `rd`: where a sign-in or sign-out may lead, through the real endpoints (threats 1 to 4).
 
 use super::*;
-use crate::{
-    demo::provider::{clients::Client, mischief::Answer},
-    harness::{CLIENT_ID, CLIENT_SECRET, another_provider, signing_key},
-};
 
 /// What has led browsers astray at others: CVE-2017-1000070, CVE-2019-14857, CVE-2019-20479, CVE-2020-4037,
 /// CVE-2020-5233, CVE-2020-11053, CVE-2021-29456, CVE-2021-32786, CVE-2021-39191, CVE-2022-23527.
@@ -114,15 +110,7 @@ async fn threat_1_no_deep_link_leads_to_another_origin() {
 
 #[tokio::test]
 async fn threat_1_no_sign_out_leads_to_another_origin() {
-    let (provider, _) = another_provider(signing_key()).await;
-    provider.lie(|answer| {
-        if let Answer::Discovery(metadata) = answer {
-            metadata["end_session_endpoint"] = serde_json::Value::Null;
-        }
-    });
-    let lines = format!("issuer = {:?}", provider.issuer());
-    let stage = Stage::builder().provider(&lines).start_without_metadata().await;
-    provider.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &stage.public_url));
+    let stage = Stage::builder().start_with(without_end_session).await;
     for payload in ASTRAY {
         let form = format!("rd={}", encoded(payload));
         let request = Request::post("/_vestibule/sign_out", form).header("Sec-Fetch-Site", "same-origin");
