@@ -114,7 +114,10 @@ impl Login {
     /// Removes what no longer fits beside a new attempt: first what is no attempt of ours, then the oldest.
     fn make_room(&self, headers: &HeaderMap, new: usize, replaces: Option<AttemptId>) -> Vec<HeaderValue> {
         let mut open: Vec<_> = self.cookies.attempts(headers).filter(|attempt| Some(attempt.id) != replaces).collect();
-        let (mut count, mut bytes) = (open.len(), new + open.iter().map(|attempt| attempt.value.len()).sum::<usize>());
+        let weight = |attempt: &AttemptCookie<'_>| {
+            self.cookies.attempt(attempt.id).as_str().len() + "=; ".len() + attempt.value.len()
+        };
+        let (mut count, mut bytes) = (open.len(), new + open.iter().map(weight).sum::<usize>());
         let mut removed: Vec<_> = replaces.into_iter().collect();
         if count >= MAX_ATTEMPTS || bytes > MAX_ATTEMPT_BYTES {
             open.sort_by_cached_key(|attempt| self.begun(attempt));
@@ -122,7 +125,7 @@ impl Login {
                 if count < MAX_ATTEMPTS && bytes <= MAX_ATTEMPT_BYTES {
                     break;
                 }
-                (count, bytes) = (count - 1, bytes - attempt.value.len());
+                (count, bytes) = (count - 1, bytes - weight(&attempt));
                 removed.push(attempt.id);
             }
         }

@@ -235,3 +235,12 @@ impl<D: Door> Stage<D> {
         browser.cookie_header(&self.public_url)
     }
 }
+
+/// A provider beside the stage's own, at the time of day at which each stage begins.
+pub(crate) async fn another_provider(signing_key: Arc<SigningKey>) -> (Provider, ManualClock) {
+    // The address of the stage's own: to a browser, all of them are one site, and the app another.
+    let listener = TcpListener::bind("127.0.0.2:0").await.expect("a free port");
+    let (clock, hand) = Clock::manual(START);
+    let options = Options { clock, random: Random::system(), signing_key };
+    (Provider::start(listener, options).expect("a bound listener has an address"), hand)
+}

@@ -4,7 +4,7 @@
 //! (its modules of the code flow) and of our list of threats, whose numbers and advisories
 //! stand in the rows. A row says what is bent, how far the sign-in may then get, and what
 //! the visitor and the operator are told. Each is played against a whole sidecar of its
-//! own, and each demands the same beside its own columns ([`Lie::is_refused`]): no
+//! own, and each demands the same beside its own columns ([`Lie::play`]): no
 //! session, not a byte for the upstream, no further call to the provider once the lie is
 //! seen, nothing of the lie on the page, and an honest sign-in right afterwards.
 //!
@@ -14,19 +14,16 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use tokio::net::TcpListener;
-use vestibule::clock::{Clock, ManualClock};
 
 use crate::{
     demo::provider::{
-        Options, Provider, SignInPage,
+        Provider,
         calls::Endpoint,
-        clients::Client,
         keys::SigningKey,
         mischief::{Answer, Mischief},
         people::ADA,
     },
-    harness::{CLIENT_ID, CLIENT_SECRET, Configuration, START, Stage, browser::Landed, signing_key},
+    harness::{CLIENT_ID, CLIENT_SECRET, Configuration, Stage, browser::Landed, patiently, signing_key},
 };
 
 mod accepted;
@@ -95,38 +92,38 @@ const ORDER: [Endpoint; 4] = [Endpoint::Discovery, Endpoint::Authorization, Endp
 
 impl Lie {
     /// Plays it, and looks at everything that must come of it.
-    async fn is_refused(self) {
+    async fn play(self) {
         let Self { id, what, tell, caught, status, reason } = self;
         let row = format!("{id}: {what}");
-        let set = Set::lying(tell).await;
-        let mut browser = set.stage.browser(&ADA);
-        let landed = browser.open(&set.stage.url(PAGE)).await;
+        let stage = lying(tell).await;
+        let mut browser = stage.browser(&ADA);
+        let landed = browser.open(&stage.url(PAGE)).await;
 
         assert_eq!((landed.response.status, landed.url.path()), (status.as_u16(), caught.path()), "{row}: {landed:?}");
-        assert!(set.stage.upstream.requests().is_empty(), "{row}: {:?}", set.stage.upstream.requests());
-        assert!(!browser.cookie_names(&set.stage.public_url).contains(&"vestibule".to_owned()), "{row}: a session");
-        set.says_nothing_internal(&row, &landed);
+        assert!(stage.upstream.requests().is_empty(), "{row}: {:?}", stage.upstream.requests());
+        assert!(!browser.cookie_names(&stage.public_url).contains(&"vestibule".to_owned()), "{row}: a session");
+        says_nothing_internal(&stage, &row, &landed);
 
-        let calls = |endpoint| set.provider.calls_to(endpoint).len();
+        let calls = |endpoint| stage.provider.calls_to(endpoint).len();
         let (asked, unasked) = ORDER.split_at(1 + ORDER.iter().position(|e| *e == caught.last_endpoint()).unwrap_or(0));
-        assert!(asked.iter().all(|endpoint| calls(*endpoint) >= 1), "{row}: {:?}", set.provider.calls());
-        assert!(unasked.iter().all(|endpoint| calls(*endpoint) == 0), "{row}: {:?}", set.provider.calls());
+        assert!(asked.iter().all(|endpoint| calls(*endpoint) >= 1), "{row}: {:?}", stage.provider.calls());
+        assert!(unasked.iter().all(|endpoint| calls(*endpoint) == 0), "{row}: {:?}", stage.provider.calls());
         assert_eq!(calls(Endpoint::Unknown), 0, "{row}: an address that nobody advertised");
         assert!(calls(Endpoint::Token) <= 1, "{row}: a code is redeemed once");
 
-        let metrics = set.stage.metrics().await;
+        let metrics = stage.metrics().await;
         let refusal = format!("vestibule_refusals_total{{app=\"wiki\",reason=\"{reason}\"}} 1");
         assert!(metrics.contains(&refusal), "{row}: {}", counted(&metrics));
         let failure = format!("{{provider=\"company\",outcome=\"failed\",reason=\"{reason}\"}} 1");
         assert_eq!(metrics.contains(&failure), caught.is_a_failed_sign_in(), "{row}: {}", counted(&metrics));
         assert!(!metrics.contains("outcome=\"succeeded\""), "{row}: {}", counted(&metrics));
 
-        set.provider.tell_the_truth();
+        stage.provider.tell_the_truth();
         // What was learnt from a lie about keys is asked again only so often.
-        set.advance(COOL_DOWN);
-        let landed = browser.open(&set.stage.url(PAGE)).await;
+        stage.clock.advance(COOL_DOWN);
+        let landed = browser.open(&stage.url(PAGE)).await;
         assert_eq!(landed.response.status, 200, "{row}: an honest sign-in afterwards: {landed:?}");
-        assert_eq!(set.stage.upstream.only().target(), PAGE, "{row}");
+        assert_eq!(stage.upstream.only().target(), PAGE, "{row}");
     }
 }
 
@@ -140,69 +137,47 @@ impl Caught {
     }
 }
 
-/// A stage on which a second provider takes the part of the usual one: it lies from its first word on.
-struct Set {
-    stage: Stage,
-    provider: Provider,
-    clock: ManualClock,
+/// A stage whose provider is bent from its first word on. `operator` is what stands below
+/// `[[provider]]`, beside who it is.
+async fn stage_with(
+    operator: &str,
+    configure: impl FnOnce(Configuration) -> Configuration,
+    signing_key: Arc<SigningKey>,
+    tell: impl Fn(Answer<'_>) + Send + Sync + 'static,
+) -> Stage {
+    let configuration = configure(Stage::builder().provider(operator));
+    let prepare = |provider: &Provider| {
+        provider.use_keys(signing_key, []);
+        provider.lie(tell);
+    };
+    configuration.start_with(prepare).await
 }
 
-impl Set {
-    /// `operator` is what stands below `[[provider]]`, beside who it is.
-    async fn with(
-        operator: &str,
-        configure: impl FnOnce(Configuration) -> Configuration,
-        signing_key: Arc<SigningKey>,
-        tell: impl Fn(Answer<'_>) + Send + Sync + 'static,
-    ) -> Self {
-        let (provider, clock) = provider(signing_key).await;
-        provider.lie(tell);
-        let configuration = Stage::builder().provider(&format!("issuer = {:?}\n{operator}", provider.issuer()));
-        let stage = configure(configuration).start_without_metadata().await;
-        provider.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &stage.public_url));
-        provider.sign_in_page(SignInPage::AnsweredBy(&ADA));
-        Self { stage, provider, clock }
-    }
+/// The same, as the operator usually has it.
+async fn lying(tell: impl Fn(Answer<'_>) + Send + Sync + 'static) -> Stage {
+    stage_with(OPERATOR, |configuration| configuration, signing_key(), tell).await
+}
 
-    /// As the operator usually has it.
-    async fn lying(tell: impl Fn(Answer<'_>) + Send + Sync + 'static) -> Self {
-        Self::with(OPERATOR, |configuration| configuration, signing_key(), tell).await
-    }
+/// The same, and all of it true; returns when metadata and keys have been asked for.
+async fn honest() -> Stage {
+    let stage = lying(|_| {}).await;
+    patiently("keys to be asked for", stage.provider.asked(Endpoint::Keys, 1)).await;
+    stage
+}
 
-    /// The same, and all of it true; returns when metadata and keys have been asked for.
-    async fn honest() -> Self {
-        let set = Self::lying(|_| {}).await;
-        set.provider.asked(Endpoint::Keys, 1).await;
-        set
-    }
-
-    fn advance(&self, by: Duration) {
-        self.stage.clock.advance(by);
-        self.clock.advance(by);
-    }
-
-    /// A page of ours: never cached, no script, no word of the provider's.
-    fn says_nothing_internal(&self, row: &str, landed: &Landed) {
-        let (response, text) = (&landed.response, landed.response.text());
-        assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"), "{row}");
-        assert_eq!(response.header("cache-control"), Some("no-store"), "{row}");
-        assert!(text.contains("Request ID:"), "{row}: {text}");
-        for word in ["<script", CANARY, self.provider.issuer(), "127.0.0.2", "error_description", "panicked"] {
-            assert!(!text.contains(word), "{row}: {word} in {text}");
-        }
+/// A page of ours: never cached, no script, no word of the provider's.
+fn says_nothing_internal(stage: &Stage, row: &str, landed: &Landed) {
+    let (response, text) = (&landed.response, landed.response.text());
+    assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"), "{row}");
+    assert_eq!(response.header("cache-control"), Some("no-store"), "{row}");
+    assert!(text.contains("Request ID:"), "{row}: {text}");
+    for word in ["<script", CANARY, stage.provider.issuer(), "127.0.0.2", "error_description", "panicked"] {
+        assert!(!text.contains(word), "{row}: {word} in {text}");
     }
 }
 
 /// What lies say where they say anything at all.
 const CANARY: &str = "canary-of-the-provider";
-
-/// A provider beside the stage's own, at the same time of day.
-async fn provider(signing_key: Arc<SigningKey>) -> (Provider, ManualClock) {
-    let listener = TcpListener::bind("127.0.0.2:0").await.expect("a free port");
-    let (clock, hand) = Clock::manual(START);
-    let options = Options { clock, ..Options::signing_with(signing_key) };
-    (Provider::start(listener, options).expect("a bound listener has an address"), hand)
-}
 
 /// The lines of the metrics that these tests are about.
 fn counted(metrics: &str) -> String {
@@ -213,6 +188,6 @@ fn counted(metrics: &str) -> String {
 /// Plays a table.
 async fn all_are_refused(lies: Vec<Lie>) {
     for lie in lies {
-        lie.is_refused().await;
+        lie.play().await;
     }
 }

@@ -26,6 +26,7 @@ mod life_cycle;
 mod logs;
 mod paths;
 mod readme;
+mod sign_in;
 mod smuggling;
 mod tls;
 mod transport;

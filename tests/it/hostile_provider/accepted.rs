@@ -7,6 +7,9 @@ use vestibule::config::provider::SigningAlgorithm;
 use super::*;
 use crate::demo::provider::{mischief::IdToken, reply::Reply};
 
+type BendToken = fn(&mut IdToken);
+type Tell = fn(Answer<'_>);
+
 /// The address that lets [`ADA`] in, where an address is asked for.
 const BY_ADDRESS: &str = "policy = \"listed\"\nallow = [{ email = \"ada@example.com\" }]";
 
@@ -17,15 +20,15 @@ async fn is_accepted(
     signing_key: Arc<SigningKey>,
     tell: impl Fn(Answer<'_>) + Send + Sync + 'static,
 ) {
-    let set = Set::with(operator, |configuration| configuration.access(BY_ADDRESS), signing_key, tell).await;
-    let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+    let stage = stage_with(operator, |configuration| configuration.access(BY_ADDRESS), signing_key, tell).await;
+    let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
     assert_eq!((landed.response.status, landed.url.path()), (200, "/page"), "{row}: {landed:?}");
-    let request = set.stage.upstream.only();
+    let request = stage.upstream.only();
     assert_eq!((request.target(), request.header("x-forwarded-user")), (PAGE, Some("ada")), "{row}");
-    let metrics = set.stage.metrics().await;
+    let metrics = stage.metrics().await;
     let succeeded = "vestibule_sign_ins_total{provider=\"company\",outcome=\"succeeded\",reason=\"\"} 1";
     assert!(metrics.contains(succeeded), "{row}: {}", counted(&metrics));
-    assert_eq!(set.provider.calls_to(Endpoint::Unknown).len(), 0, "{row}: an address that nobody advertised");
+    assert_eq!(stage.provider.calls_to(Endpoint::Unknown).len(), 0, "{row}: an address that nobody advertised");
 }
 
 fn key(algorithm: SigningAlgorithm) -> Arc<SigningKey> {
@@ -61,7 +64,7 @@ async fn an_algorithm_that_is_advertised_beside_rs256_or_not_configured_does_not
         ("ES256 where EdDSA is configured", format!("{OPERATOR}\nid_token_signed_response_alg = \"EdDSA\"")),
         ("ES256 where HS256 is configured", format!("{OPERATOR}\nid_token_signed_response_alg = \"HS256\"")),
     ] {
-        let set = Set::with(
+        let stage = stage_with(
             &operator,
             |configuration| configuration,
             Arc::clone(&es256),
@@ -72,12 +75,12 @@ async fn an_algorithm_that_is_advertised_beside_rs256_or_not_configured_does_not
             },
         )
         .await;
-        set.provider.use_keys(Arc::clone(&es256), [signing_key()]);
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+        stage.provider.use_keys(Arc::clone(&es256), [signing_key()]);
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
         assert_eq!(landed.response.status, 502, "{row}: {landed:?}");
-        let metrics = set.stage.metrics().await;
+        let metrics = stage.metrics().await;
         assert!(metrics.contains("reason=\"alg\"} 1"), "{row}: {}", counted(&metrics));
-        assert!(set.stage.upstream.requests().is_empty(), "{row}");
+        assert!(stage.upstream.requests().is_empty(), "{row}");
     }
 }
 
@@ -88,7 +91,7 @@ fn shift(token: &mut IdToken, claim: &str, seconds: i64) {
 
 #[tokio::test]
 async fn an_id_token_may_say_things_in_other_ways() {
-    let rows: [(&str, fn(&mut IdToken)); 18] = [
+    let rows: [(&str, BendToken); 18] = [
         ("threat 26: a fractional exp", |t| t.claims["exp"] = json!(1_800_000_300.75)),
         ("exp as a text", |t| t.claims["exp"] = json!(t.claims["exp"].to_string())),
         ("iat as a text", |t| t.claims["iat"] = json!(t.claims["iat"].to_string())),
@@ -138,7 +141,7 @@ async fn an_id_token_may_say_things_in_other_ways() {
 
 #[tokio::test]
 async fn the_other_answers_may_say_things_in_other_ways() {
-    let rows: [(&str, &str, fn(Answer<'_>)); 12] = [
+    let rows: [(&str, &str, Tell); 12] = [
         ("expires_in as a text", OPERATOR, |answer| tokens(answer, |t| t["expires_in"] = json!("3600"))),
         ("expires_in that is no time", OPERATOR, |answer| tokens(answer, |t| t["expires_in"] = json!(-1))),
         ("no expires_in", OPERATOR, |answer| tokens(answer, |t| t["expires_in"] = Value::Null)),

@@ -1,7 +1,10 @@
 //! Lies in the authorization response, which anybody's browser carries (RFC 6749 §4.1.2, RFC 9207).
 
 use super::*;
-use crate::demo::provider::mischief::AuthorizationResponse;
+use crate::{
+    demo::provider::{SignInPage, clients::Client, mischief::AuthorizationResponse},
+    harness::another_provider,
+};
 
 type Bend = fn(&mut AuthorizationResponse);
 
@@ -94,10 +97,10 @@ async fn threat_17_the_words_of_a_refusal_are_not_repeated() {
     const SCRIPT: &str = "canary-of-the-provider<script>alert(1)</script>\r\n\u{1b}[31m";
     all_are_refused(vec![
         refusal(StatusCode::FORBIDDEN, "threat 17", "access_denied with a script", |r| {
-            refuse(r, "access_denied", SCRIPT)
+            refuse(r, "access_denied", SCRIPT);
         }),
         refusal(StatusCode::BAD_REQUEST, "threat 17", "server_error with a script", |r| {
-            refuse(r, "server_error", SCRIPT)
+            refuse(r, "server_error", SCRIPT);
         }),
         refusal(StatusCode::BAD_REQUEST, "CVE-2017-6059", "an error that is a script", |r| refuse(r, SCRIPT, SCRIPT)),
         refusal(StatusCode::BAD_REQUEST, "threat 17", "an empty error", |r| refuse(r, "", "")),
@@ -113,25 +116,25 @@ async fn threat_17_the_words_of_a_refusal_are_not_repeated() {
 /// An attacker's provider that leads its visitors on to an honest one, to be brought that one's codes.
 #[tokio::test]
 async fn threat_39_a_code_of_one_provider_is_not_brought_to_another() {
-    let (honest, _) = provider(signing_key()).await;
+    let (honest, _) = another_provider(signing_key()).await;
     honest.sign_in_page(SignInPage::AnsweredBy(&ADA));
     let page_of_the_honest_one = format!("{}{}", honest.issuer(), Endpoint::Authorization.path());
-    let set = Set::lying(move |answer| {
+    let stage = lying(move |answer| {
         if let Answer::Discovery(metadata) = answer {
             metadata["authorization_endpoint"] = page_of_the_honest_one.as_str().into();
             metadata["authorization_response_iss_parameter_supported"] = false.into();
         }
     })
     .await;
-    honest.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &set.stage.public_url));
-    let mut browser = set.stage.browser(&ADA);
-    let landed = browser.open(&set.stage.url(PAGE)).await;
+    honest.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &stage.public_url));
+    let mut browser = stage.browser(&ADA);
+    let landed = browser.open(&stage.url(PAGE)).await;
 
     assert_eq!(honest.calls_to(Endpoint::Authorization).len(), 1, "the honest one was asked");
     assert_eq!((landed.response.status, landed.url.path()), (502, "/_vestibule/callback"), "{landed:?}");
-    let metrics = set.stage.metrics().await;
+    let metrics = stage.metrics().await;
     assert!(metrics.contains("reason=\"iss_parameter\"} 1"), "{}", counted(&metrics));
-    assert_eq!(set.provider.calls_to(Endpoint::Token).len(), 0, "the attacker is not brought the code");
+    assert_eq!(stage.provider.calls_to(Endpoint::Token).len(), 0, "the attacker is not brought the code");
     assert_eq!(honest.calls_to(Endpoint::Token).len(), 0);
-    assert!(set.stage.upstream.requests().is_empty());
+    assert!(stage.upstream.requests().is_empty());
 }

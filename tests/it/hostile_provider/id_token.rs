@@ -7,9 +7,11 @@ use vestibule::config::provider::SigningAlgorithm;
 use super::*;
 use crate::demo::provider::mischief::{IdToken, Signature};
 
+type Bend = fn(&mut IdToken);
+
 /// An ID token bent by `bend` is refused with 502 when it has been read, and userinfo is never asked.
-fn lies(rows: &[(&'static str, &'static str, &'static str, fn(&mut IdToken))]) -> Vec<Lie> {
-    let lie = |&(id, what, reason, bend): &(_, _, _, fn(&mut IdToken))| Lie {
+fn lies(rows: &[(&'static str, &'static str, &'static str, Bend)]) -> Vec<Lie> {
+    let lie = |&(id, what, reason, bend): &(_, _, _, Bend)| Lie {
         id,
         what,
         tell: Box::new(move |answer| {

@@ -13,9 +13,11 @@ use crate::demo::provider::keys::junk;
 pub(super) static ANOTHER_KEY: LazyLock<Arc<SigningKey>> =
     LazyLock::new(|| Arc::new(SigningKey::generate(SigningAlgorithm::RS256).expect("RS256 is signed by a key pair")));
 
+type Bend = fn(&mut Value);
+
 /// A key set bent by `bend`, and a token whose header perhaps has no `kid`: 502 when the token has been read.
-fn lies(rows: &[(&'static str, &'static str, &'static str, KeyId, fn(&mut Value))]) -> Vec<Lie> {
-    let lie = |&(id, what, reason, key_id, bend): &(_, _, _, _, fn(&mut Value))| Lie {
+fn lies(rows: &[(&'static str, &'static str, &'static str, KeyId, Bend)]) -> Vec<Lie> {
+    let lie = |&(id, what, reason, key_id, bend): &(_, _, _, _, Bend)| Lie {
         id,
         what,
         tell: Box::new(move |answer| match answer {
@@ -83,7 +85,7 @@ async fn a_key_that_is_not_there_or_not_for_this_verifies_nothing() {
             set["keys"] = json!(keys);
         }),
         ("threat 34", "10,000 keys of full size", "too_large", Stated, |set| {
-            set["keys"] = json!(vec![key(set); 10_000])
+            set["keys"] = json!(vec![key(set); 10_000]);
         }),
         ("threat 119", "keys that are no list", "malformed", Stated, |set| set["keys"] = key(set)),
         ("threat 119", "a list without a set", "malformed", Stated, |set| *set = json!([key(set)])),
@@ -94,7 +96,7 @@ async fn a_key_that_is_not_there_or_not_for_this_verifies_nothing() {
 /// A key is known by its `kid` for as long as the set is: nothing that a token says makes it be asked for again.
 #[tokio::test]
 async fn threat_30_the_right_kid_on_another_key_is_a_forgery_and_costs_no_fetch() {
-    let set = Set::lying(|answer| {
+    let stage = lying(|answer| {
         if let Answer::Keys(set) = answer {
             let mut other = ANOTHER_KEY.jwk().expect("it has a public part");
             other["kid"] = key(set)["kid"].clone();
@@ -103,12 +105,15 @@ async fn threat_30_the_right_kid_on_another_key_is_a_forgery_and_costs_no_fetch(
     })
     .await;
     for _ in 0..3 {
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
         assert_eq!(landed.response.status, 502, "{landed:?}");
     }
-    assert!(set.stage.metrics().await.contains("outcome=\"failed\",reason=\"signature\"} 3"));
-    assert!(set.stage.upstream.requests().is_empty());
-    assert!(set.provider.calls_to(Endpoint::Keys).len() <= 2, "in the background, and by the first who could not wait");
+    assert!(stage.metrics().await.contains("outcome=\"failed\",reason=\"signature\"} 3"));
+    assert!(stage.upstream.requests().is_empty());
+    assert!(
+        stage.provider.calls_to(Endpoint::Keys).len() <= 2,
+        "in the background, and by the first who could not wait"
+    );
 }
 
 #[tokio::test]
@@ -131,74 +136,73 @@ async fn threat_31_a_token_without_kid_is_tried_with_the_keys_of_its_kind() {
             }
             _ => {}
         };
-        let set = Set::lying(tell).await;
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+        let stage = lying(tell).await;
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
         assert_eq!(landed.response.status, 200, "{what}: {landed:?}");
     }
 }
 
 #[tokio::test]
 async fn threat_33_keys_that_rotate_just_before_signing_are_fetched_at_once() {
-    let set = Set::honest().await;
-    let mut browser = set.stage.browser(&ADA);
+    let stage = honest().await;
     // Twice, since a refetch that brought the key must not count as one in vain.
     for key in [Arc::clone(&ANOTHER_KEY), signing_key()] {
-        let before = set.provider.calls_to(Endpoint::Keys).len();
-        let callback = browser.up_to_callback(&set.stage.url(PAGE)).await;
-        set.provider.use_keys(key, []);
+        let before = stage.provider.calls_to(Endpoint::Keys).len();
+        let mut browser = stage.browser(&ADA);
+        let callback = browser.up_to_callback(&stage.url(PAGE)).await;
+        stage.provider.use_keys(key, []);
         let landed = browser.open(callback.as_str()).await;
         assert_eq!((landed.response.status, landed.url.path()), (200, "/page"), "{landed:?}");
         assert_eq!(
-            set.provider.calls_to(Endpoint::Keys).len(),
+            stage.provider.calls_to(Endpoint::Keys).len(),
             before + 1,
             "the known set is used until it lacks a key"
         );
-        browser.clear();
     }
 }
 
 #[tokio::test]
 async fn threat_32_a_flood_of_unknown_kids_costs_one_fetch_a_minute() {
-    let set = Set::honest().await;
-    let before = set.provider.calls_to(Endpoint::Keys).len();
+    let stage = honest().await;
+    let before = stage.provider.calls_to(Endpoint::Keys).len();
     let unknown_kid = |answer: Answer<'_>| {
         if let Answer::IdToken(token) = answer {
             token.header["kid"] = json!(token.access_token);
         }
     };
-    set.provider.lie(unknown_kid);
+    stage.provider.lie(unknown_kid);
     let flood = async || {
         let visitors = (0..10).map(|_| {
-            let mut browser = set.stage.browser(&ADA);
-            let page = set.stage.url(PAGE);
+            let mut browser = stage.browser(&ADA);
+            let page = stage.url(PAGE);
             async move { browser.open(&page).await.response.status }
         });
         assert_eq!(join_all(visitors).await, [502; 10]);
     };
-    let fetched = || set.provider.calls_to(Endpoint::Keys).len() - before;
+    let fetched = || stage.provider.calls_to(Endpoint::Keys).len() - before;
 
     flood().await;
     assert_eq!(fetched(), 1, "ten at once");
     flood().await;
-    set.advance(COOL_DOWN - Duration::from_secs(1));
+    stage.clock.advance(COOL_DOWN.saturating_sub(Duration::from_secs(1)));
     flood().await;
     assert_eq!(fetched(), 1, "ten more, and ten at the end of the minute");
-    set.advance(Duration::from_secs(1));
+    stage.clock.advance(Duration::from_secs(1));
     flood().await;
     assert_eq!(fetched(), 2, "after the minute");
 
     // While fetches fail, they count as well.
-    set.provider.lie(move |answer| match answer {
+    stage.provider.lie(move |answer| match answer {
         Answer::Reply(Endpoint::Keys, reply) => *reply = crate::demo::provider::reply::Reply::Disconnect,
         other => unknown_kid(other),
     });
-    set.advance(COOL_DOWN);
+    stage.clock.advance(COOL_DOWN);
     flood().await;
     flood().await;
     assert!((3..=4).contains(&fetched()), "the client may try a fresh connection once: {}", fetched());
 
-    set.provider.tell_the_truth();
-    let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+    stage.provider.tell_the_truth();
+    let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
     assert_eq!(landed.response.status, 200, "whose key is known is not held up: {landed:?}");
-    assert!(set.stage.upstream.only().target() == PAGE, "and nobody else got through");
+    assert!(stage.upstream.only().target() == PAGE, "and nobody else got through");
 }

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn lies(rows: &[(&'static str, &'static str, &'static str, fn(&mut Value))]) -> Vec<Lie> {
-    let lie = |&(id, what, reason, bend): &(_, _, _, fn(&mut Value))| Lie {
+type Bend = fn(&mut Value);
+
+fn lies(rows: &[(&'static str, &'static str, &'static str, Bend)]) -> Vec<Lie> {
+    let lie = |&(id, what, reason, bend): &(_, _, _, Bend)| Lie {
         id,
         what,
         tell: Box::new(move |answer| {
@@ -41,7 +43,7 @@ async fn metadata_of_another_issuer_is_not_used() {
 async fn metadata_without_what_a_sign_in_needs_is_not_used() {
     all_are_refused(lies(&[
         ("Discovery §3", "no authorization_endpoint", "metadata_endpoint", |m| {
-            m["authorization_endpoint"] = Value::Null
+            m["authorization_endpoint"] = Value::Null;
         }),
         ("Discovery §3", "an empty token_endpoint", "metadata_endpoint", |m| m["token_endpoint"] = json!("")),
         ("Discovery §3", "no jwks_uri", "metadata_endpoint", |m| m["jwks_uri"] = Value::Null),
@@ -78,7 +80,7 @@ async fn metadata_without_what_a_sign_in_needs_is_not_used() {
 /// What is optional may be missing, empty, unknown or odd (contract §3).
 #[tokio::test]
 async fn metadata_that_is_merely_odd_is_used() {
-    let odd: [(&str, fn(&mut Value)); 6] = [
+    let odd: [(&str, Bend); 6] = [
         ("nothing optional", |m| {
             for member in ["response_types_supported", "end_session_endpoint", "claims_supported", "scopes_supported"] {
                 m.as_object_mut().expect("an object").remove(member);
@@ -101,8 +103,8 @@ async fn metadata_that_is_merely_odd_is_used() {
                 bend(metadata);
             }
         };
-        let set = Set::lying(tell).await;
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
-        assert_eq!((landed.response.status, set.stage.upstream.requests().len()), (200, 1), "{what}: {landed:?}");
+        let stage = lying(tell).await;
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
+        assert_eq!((landed.response.status, stage.upstream.requests().len()), (200, 1), "{what}: {landed:?}");
     }
 }

@@ -10,7 +10,7 @@ use vestibule::clock;
 use super::*;
 use crate::{
     demo::provider::{mischief::IdToken, reply::Reply},
-    harness::{Request, patiently},
+    harness::Request,
 };
 
 /// Nobody waits longer than this for a page: the deadline, and what a busy machine adds.
@@ -65,22 +65,22 @@ impl Slow {
     async fn is_given_up(&self) {
         let Self { id, what, endpoint, bend, token } = *self;
         let row = format!("{id}: {what}");
-        let set = Set::honest().await;
-        let mut earlier = set.stage.browser(&ADA);
-        let page = set.stage.url(PAGE);
+        let stage = honest().await;
+        let mut earlier = stage.browser(&ADA);
+        let page = stage.url(PAGE);
         assert_eq!(earlier.open(&page).await.response.status, 200, "{row}");
-        let calls = set.provider.calls_to(endpoint).len();
-        set.provider.lie(move |answer| match answer {
+        let calls = stage.provider.calls_to(endpoint).len();
+        stage.provider.lie(move |answer| match answer {
             Answer::Reply(asked, reply) if asked == endpoint => bend(reply),
             Answer::IdToken(bent) => token(bent),
             _ => {}
         });
 
         let begun = clock::instant();
-        let mut browser = set.stage.browser(&ADA);
+        let mut browser = stage.browser(&ADA);
         let waiting = browser.open(&page);
         let living = async {
-            patiently("the slow endpoint to be asked", set.provider.asked(endpoint, calls + 1)).await;
+            patiently("the slow endpoint to be asked", stage.provider.asked(endpoint, calls + 1)).await;
             let others = earlier.open(&page).await.response.status;
             (others, begun.elapsed())
         };
@@ -88,10 +88,10 @@ impl Slow {
         assert!(others == 200 && at < PAGE_WITHIN / 2, "{row}: a live session meanwhile: {others} after {at:?}");
         assert_eq!((landed.response.status, landed.url.path()), (504, "/_vestibule/callback"), "{row}: {landed:?}");
         assert!(begun.elapsed() < PAGE_WITHIN, "{row}: {:?}", begun.elapsed());
-        set.says_nothing_internal(&row, &landed);
-        let metrics = set.stage.metrics().await;
+        says_nothing_internal(&stage, &row, &landed);
+        let metrics = stage.metrics().await;
         assert!(metrics.contains("outcome=\"failed\",reason=\"too_slow\"} 1"), "{row}: {}", counted(&metrics));
-        assert!(!browser.cookie_names(&set.stage.public_url).contains(&"vestibule".to_owned()), "{row}: a session");
+        assert!(!browser.cookie_names(&stage.public_url).contains(&"vestibule".to_owned()), "{row}: a session");
     }
 }
 
@@ -102,19 +102,19 @@ async fn silent_metadata_is_given_up() {
             *reply = Reply::Silence;
         }
     };
-    let set = Set::with(OPERATOR, |configuration| configuration.public("/open"), signing_key(), tell).await;
+    let stage = stage_with(OPERATOR, |configuration| configuration.public("/open"), signing_key(), tell).await;
     let begun = clock::instant();
-    let mut browser = set.stage.browser(&ADA);
-    let page = set.stage.url(PAGE);
+    let mut browser = stage.browser(&ADA);
+    let page = stage.url(PAGE);
     let (landed, open) = tokio::join!(browser.open(&page), async {
-        set.provider.asked(Endpoint::Discovery, 1).await;
-        let status = set.stage.send(Request::get("/open").navigation()).await.status;
+        patiently("metadata to be asked for", stage.provider.asked(Endpoint::Discovery, 1)).await;
+        let status = stage.send(Request::get("/open").navigation()).await.status;
         (status, begun.elapsed())
     });
     assert!(open.0 == 200 && open.1 < PAGE_WITHIN / 2, "a public route meanwhile: {open:?}");
     assert_eq!(landed.response.status, 504, "{landed:?}");
     assert!(begun.elapsed() < PAGE_WITHIN, "{:?}", begun.elapsed());
-    assert_eq!(set.stage.upstream.only().target(), "/open");
+    assert_eq!(stage.upstream.only().target(), "/open");
 }
 
 #[tokio::test]

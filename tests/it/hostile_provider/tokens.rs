@@ -100,7 +100,8 @@ async fn threat_40_userinfo_is_of_the_same_person() {
 
 #[tokio::test]
 async fn userinfo_in_a_form_that_was_not_asked_for_is_refused() {
-    let rows: [(_, _, _, fn(&mut Response<Bytes>)); 2] = [
+    type Bend = fn(&mut Response<Bytes>);
+    let rows: [(_, _, _, Bend); 2] = [
         ("Core §5.3.2", "a signed answer", "userinfo_signed", |r| {
             r.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwt"));
         }),
@@ -191,8 +192,8 @@ async fn threat_42_a_redirect_of_any_endpoint_is_not_followed() {
                 }
             }
         };
-        let set = Set::lying(tell).await;
-        let landed = set.stage.browser(&ADA).open(&set.stage.url(PAGE)).await;
+        let stage = lying(tell).await;
+        let landed = stage.browser(&ADA).open(&stage.url(PAGE)).await;
         assert_eq!((landed.response.status, elsewhere.connections()), (502, 0), "{endpoint:?}: {landed:?}");
     }
 }
