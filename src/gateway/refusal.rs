@@ -20,7 +20,7 @@ use crate::{
         Action, Framing, Problem, RefusalPage, UnauthorizedPage,
         text::{self, RefusalText},
     },
-    relying_party::{self, ErrorCode},
+    relying_party::{self, ErrorCode, Rejection},
     request::{Audience, FramingError, TargetError},
     session, upstream,
 };
@@ -273,7 +273,11 @@ fn tell_login(error: &login::Error) -> Telling {
     use StatusCode as S;
     match error {
         login::Error::UnknownProvider => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::SignIn),
-        login::Error::StateMissing | login::Error::StateReplayed | login::Error::Callback(_) => {
+        // An ID token with another sign-in's nonce is a foreign answer, like a foreign `state` (threat 15).
+        login::Error::StateMissing
+        | login::Error::StateReplayed
+        | login::Error::Callback(_)
+        | login::Error::Provider(relying_party::Error::Rejected(Rejection::Nonce)) => {
             telling(S::BAD_REQUEST, text::SIGN_IN_LOST, WayOn::SignIn)
         }
         login::Error::ExpiredAgain => telling(S::BAD_REQUEST, text::SIGN_IN_EXPIRED, WayOn::SignIn),

@@ -42,7 +42,7 @@ pub(crate) use self::{
     client::{RawClient, Request, Response},
     configuration::{CLIENT_ID, CLIENT_SECRET, Configuration},
     sidecar::Sidecar,
-    upstream::{Conversation, Recorded, RecordingUpstream},
+    upstream::{Recorded, RecordingUpstream},
 };
 
 /// How long anything may take that a test waits for. Never reached by a passing test.
@@ -53,10 +53,7 @@ pub(crate) const START: Timestamp = Timestamp::from_unix(1_800_000_000);
 
 /// Waits for something that must happen.
 pub(crate) async fn patiently<T>(what: &str, event: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, event).await {
-        Ok(happened) => happened,
-        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
-    }
+    timeout(PATIENCE, event).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
 }
 
 /// A key pair of 2,048 bits takes a while to make, so all providers sign with the same one.
@@ -101,33 +98,29 @@ impl Stage {
 impl Configuration {
     /// Runs Vestibule in this process; returns when the provider's metadata is known to it.
     pub(crate) async fn start(self) -> Stage {
-        let stage = self.start_without_metadata().await;
+        let stage = self.start_with(|_| {}).await;
         stage.ready().await;
         stage
     }
 
-    /// As [`Configuration::start`], but does not wait for the provider to be discovered.
-    pub(crate) async fn start_without_metadata(self) -> Stage {
+    /// As [`Configuration::start`], but the provider is prepared first, and nothing is waited for.
+    pub(crate) async fn start_with(self, prepare: impl FnOnce(&Provider)) -> Stage {
         let (clock, hand) = Clock::manual(START);
         let scenery = Scenery::new(&self, clock.clone()).await;
+        prepare(&scenery.provider);
         let sidecar = Sidecar::start(&scenery.text, clock);
         scenery.stage(sidecar, hand, self)
     }
 
     /// Runs the real binary; returns when the provider's metadata is known to it.
     pub(crate) async fn start_binary(self) -> Stage<Binary> {
-        let stage = self.start_binary_without_metadata().await;
-        stage.ready().await;
-        stage
-    }
-
-    /// As [`Configuration::start_binary`], but does not wait for the provider to be discovered.
-    pub(crate) async fn start_binary_without_metadata(self) -> Stage<Binary> {
         // The binary has the system's time, so the provider has it too.
         let (_, hand) = Clock::manual(START);
         let scenery = Scenery::new(&self, Clock::system()).await;
         let binary = Binary::serve(&scenery.text).await;
-        scenery.stage(binary, hand, self)
+        let stage = scenery.stage(binary, hand, self);
+        stage.ready().await;
+        stage
     }
 }
 
@@ -201,7 +194,7 @@ impl<D: Door> Stage<D> {
 
     /// One request on a connection of its own; `Host` is the app's unless it says otherwise.
     pub(crate) async fn send(&self, request: Request) -> Response {
-        self.connect().await.exchange(&request.to_host(self.authority())).await
+        self.connect().await.exchange(&request.for_host(self.authority())).await
     }
 
     /// Whatever these bytes bring.
@@ -214,7 +207,7 @@ impl<D: Door> Stage<D> {
     /// Asks the ops listener.
     pub(crate) async fn ops(&self, path: &str) -> Response {
         let mut client = RawClient::connect(self.door.ops()).await;
-        client.exchange(&Request::get(path).to_host("ops")).await
+        client.exchange(&Request::get(path).for_host("ops")).await
     }
 
     /// The metrics, as text.

@@ -160,7 +160,7 @@ async fn threat_48_a_trailer_is_no_header() {
     let mut client = stage.connect().await;
     let head = Request::new("POST", "/form")
         .headers(&[("Cookie", &cookie), ("Transfer-Encoding", "chunked"), ("Trailer", "X-Forwarded-User")])
-        .to_host(stage.authority());
+        .for_host(stage.authority());
     client.send(head.bytes()).await;
     client.send(format!("2\r\nok\r\n0\r\nX-Forwarded-User: {SPOOFED}\r\nAuthorization: {SPOOFED}\r\n\r\n")).await;
     let mut conversation = conversations.next().await;
@@ -223,7 +223,7 @@ async fn threat_49_a_trusted_proxy_is_believed_from_its_own_end() {
         (&[], "127.0.0.9", "127.0.0.9"),
     ] {
         let mut proxy = RawClient::connect_from([127, 0, 0, 9].into(), stage.door_address()).await;
-        let request = Request::get("/page").headers(fields).header("Cookie", &cookie).to_host(stage.authority());
+        let request = Request::get("/page").headers(fields).header("Cookie", &cookie).for_host(stage.authority());
         assert_eq!(proxy.exchange(&request).await.status, 200, "{fields:?}");
         let seen = stage.upstream.only();
         assert_eq!(seen.headers("x-forwarded-for"), [forwarded_for], "{fields:?}");
@@ -299,7 +299,7 @@ async fn threat_51_our_cookies_stay_here_and_the_others_pass_byte_for_byte() {
     let session = session.split("; ").find(|pair| pair.starts_with("vestibule=")).expect("the session's cookie");
     for (sent, left) in [
         (format!("a=1; {session}; b=\"x y\""), Some("a=1; b=\"x y\"")),
-        (format!("{session}"), None),
+        (session.to_owned(), None),
         (format!("a=1;{session};b=2"), Some("a=1;b=2")),
         (format!("{session}; a=%3B%20; b=c=d; e"), Some("a=%3B%20; b=c=d; e")),
         (

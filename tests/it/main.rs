@@ -18,8 +18,12 @@ mod demo {
 mod harness;
 
 mod answers;
+mod cookies;
 mod headers;
+mod hostile_provider;
 mod layering;
+mod life_cycle;
+mod logs;
 mod paths;
 mod readme;
 mod smuggling;

@@ -94,7 +94,7 @@ async fn no_header_changes_what_is_judged() {
     ] {
         for own in [[127, 0, 0, 1], [127, 0, 0, 9]] {
             let mut client = crate::harness::RawClient::connect_from(own.into(), stage.door_address()).await;
-            let request = Request::get("/secret").navigation().header(name, value).to_host(stage.authority());
+            let request = Request::get("/secret").navigation().header(name, value).for_host(stage.authority());
             let answer = client.exchange(&request).await;
             assert_eq!(answer.status, 302, "{id} {name}: {answer:?}");
             assert_eq!(stage.upstream.take().len(), 0, "{id} {name} reached the upstream");

@@ -31,7 +31,7 @@ async fn connections_are_kept_on_both_sides() {
     let stage = Stage::builder().public("/**").start().await;
     let mut client = stage.connect().await;
     for n in 0..20 {
-        let answer = client.exchange(&Request::get(&format!("/{n}")).to_host(stage.authority())).await;
+        let answer = client.exchange(&Request::get(&format!("/{n}")).for_host(stage.authority())).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "hello from the app"));
     }
     assert_eq!((stage.upstream.take().len(), stage.upstream.connections()), (20, 1));
@@ -43,7 +43,7 @@ async fn a_kept_connection_that_the_upstream_has_closed_costs_nobody_an_error() 
     let mut conversations = stage.upstream.by_hand();
     for method in ["GET", "POST"] {
         let mut client = stage.connect().await;
-        let request = Request::new(method, "/x").header("Content-Length", "0").to_host(stage.authority());
+        let request = Request::new(method, "/x").header("Content-Length", "0").for_host(stage.authority());
         for _ in 0..3 {
             client.send(request.bytes()).await;
             let mut conversation = conversations.next().await;
@@ -68,7 +68,7 @@ async fn a_request_that_may_have_been_carried_out_is_never_sent_twice() {
         });
         assert_eq!(stage.send(Request::get("/warm")).await.status, 200);
         let request = Request::new(method, "/once").header("Content-Length", &body.len().to_string());
-        let bytes = [request.to_host(stage.authority()).bytes(), body.into()].concat();
+        let bytes = [request.for_host(stage.authority()).bytes(), body.into()].concat();
         assert_eq!(stage.send_raw(bytes).await.status, 502, "{method}");
         let seen: Vec<_> = stage.upstream.take().iter().map(|request| request.target().to_owned()).collect();
         assert_eq!(seen, ["/warm", "/once"], "{method} with {body:?}");
@@ -84,17 +84,17 @@ async fn a_head_has_the_length_and_no_body() {
     });
     let mut client = stage.connect().await;
     for _ in 0..2 {
-        let answer = client.exchange(&Request::new("HEAD", "/file").to_host(stage.authority())).await;
+        let answer = client.exchange(&Request::new("HEAD", "/file").for_host(stage.authority())).await;
         assert_eq!(
             (answer.status, answer.header("content-length"), answer.header("etag")),
             (200, Some("12345"), Some("\"x\""))
         );
-        let answer = client.exchange(&Request::get("/file").to_host(stage.authority())).await;
+        let answer = client.exchange(&Request::get("/file").for_host(stage.authority())).await;
         assert_eq!(answer.text(), "body");
     }
     for (status, head) in [(204, "204 No Content"), (304, "304 Not Modified")] {
         stage.upstream.answer(move |_| Answer::Keep(format!("HTTP/1.1 {head}\r\nETag: \"x\"\r\n\r\n").into_bytes()));
-        let answer = client.exchange(&Request::get("/file").to_host(stage.authority())).await;
+        let answer = client.exchange(&Request::get("/file").for_host(stage.authority())).await;
         assert_eq!((answer.status, answer.header("etag")), (status, Some("\"x\"")));
         assert_eq!(answer.header("transfer-encoding"), None);
     }
@@ -146,7 +146,7 @@ async fn what_is_expected_to_continue_is_told_so_only_where_it_may() {
     let request = |path| {
         Request::new("POST", path)
             .headers(&[("Expect", "100-continue"), ("Content-Length", "5")])
-            .to_host(stage.authority())
+            .for_host(stage.authority())
             .bytes()
     };
     let mut client = stage.connect().await;
@@ -169,7 +169,7 @@ async fn chunks_pass_in_both_directions_as_they_come() {
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
     let head =
-        Request::new("POST", "/git-receive-pack").header("Transfer-Encoding", "chunked").to_host(stage.authority());
+        Request::new("POST", "/git-receive-pack").header("Transfer-Encoding", "chunked").for_host(stage.authority());
     client.send(head.bytes()).await;
     client.send("5\r\nfirst\r\n").await;
     let mut conversation = conversations.next().await;
@@ -198,7 +198,7 @@ async fn server_sent_events_come_one_by_one() {
     // By chunks, and as older servers do it: until the connection ends.
     for framing in [Framing::Chunked, Framing::UntilClose] {
         let mut client = stage.connect().await;
-        client.send(Request::get("/events").header("Cookie", &cookie).to_host(stage.authority()).bytes()).await;
+        client.send(Request::get("/events").header("Cookie", &cookie).for_host(stage.authority()).bytes()).await;
         let mut conversation = conversations.next().await;
         conversation.expect_head().await;
         let coding =
@@ -230,7 +230,7 @@ const BUFFERS: usize = 40 * 1024 * 1024;
 /// Waits until a number has stopped growing while a whole lot of other requests was served.
 async fn stalled(stage: &Stage, taken: &AtomicUsize) -> usize {
     let mut bystander = stage.connect().await;
-    let ping = Request::get("/_vestibule/signed_out").to_host(stage.authority());
+    let ping = Request::get("/_vestibule/signed_out").for_host(stage.authority());
     patiently("a stall", async {
         loop {
             let before = taken.load(Ordering::Acquire);
@@ -250,7 +250,7 @@ async fn an_upstream_that_does_not_read_stops_the_visitor() {
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    let head = Request::new("PUT", "/upload").header("Content-Length", &FLOOD.to_string()).to_host(stage.authority());
+    let head = Request::new("PUT", "/upload").header("Content-Length", &FLOOD.to_string()).for_host(stage.authority());
     client.send(head.bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
@@ -278,7 +278,7 @@ async fn a_visitor_who_does_not_read_stops_the_upstream() {
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    client.send(Request::get("/download").to_host(stage.authority()).bytes()).await;
+    client.send(Request::get("/download").for_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
     conversation.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {FLOOD}\r\n\r\n")).await;
@@ -302,7 +302,7 @@ async fn a_visitor_who_goes_away_cancels_the_upstream() {
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    client.send(Request::get("/slow").to_host(stage.authority()).bytes()).await;
+    client.send(Request::get("/slow").for_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
     drop(client);
@@ -316,7 +316,7 @@ async fn threat_78_an_answer_before_the_end_of_the_body_leaves_no_rest_behind() 
     let smuggled = format!("GET /smuggled HTTP/1.1\r\nHost: {}\r\n\r\n", stage.authority());
     let mut client = stage.connect().await;
     let head = Request::new("POST", "/early").header("Content-Length", &(10 + smuggled.len()).to_string());
-    client.send(head.to_host(stage.authority()).bytes()).await;
+    client.send(head.for_host(stage.authority()).bytes()).await;
     client.send("0123456789").await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
@@ -329,10 +329,10 @@ async fn threat_78_an_answer_before_the_end_of_the_body_leaves_no_rest_behind() 
     assert_eq!(String::from_utf8_lossy(&more), "");
 
     let mut another = stage.connect().await;
-    another.send(Request::get("/next").to_host(stage.authority()).bytes()).await;
+    another.send(Request::get("/next").for_host(stage.authority()).bytes()).await;
     let mut fresh = conversations.next().await;
     assert!(fresh.expect_head().await.start.starts_with("GET /next "), "on a connection that nothing is left on");
-    assert!(stage.upstream.take().iter().all(|request| request.target() != "/smuggled"));
+    assert!(stage.upstream.requests().iter().all(|request| request.target() != "/smuggled"));
 }
 
 #[tokio::test]
@@ -347,7 +347,7 @@ async fn a_web_socket_is_tunnelled_both_ways_and_ends_with_the_session() {
         ("Sec-WebSocket-Protocol", "chat"),
         ("X-Forwarded-User", "mallory"),
     ]);
-    client.send(handshake.to_host(stage.authority()).bytes()).await;
+    client.send(handshake.for_host(stage.authority()).bytes()).await;
     let switched = client.response().await.expect("an answer");
     assert_eq!(switched.status, 101, "{switched:?}");
     assert_eq!(switched.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
@@ -372,7 +372,7 @@ async fn a_long_answer_ends_with_the_session() {
     let cookie = stage.sign_in(&ADA).await;
     let mut conversations = stage.upstream.by_hand();
     let mut client = stage.connect().await;
-    client.send(Request::get("/events").header("Cookie", &cookie).to_host(stage.authority()).bytes()).await;
+    client.send(Request::get("/events").header("Cookie", &cookie).for_host(stage.authority()).bytes()).await;
     let mut conversation = conversations.next().await;
     conversation.expect_head().await;
     conversation.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n").await;
@@ -504,7 +504,7 @@ async fn an_answer_that_breaks_off_breaks_off_for_the_visitor_too() {
     ] {
         stage.upstream.answer(move |_| Answer::Close(bytes.into()));
         let mut client = RawClient::connect(stage.door_address()).await;
-        client.send(Request::get("/page").to_host(stage.authority()).bytes()).await;
+        client.send(Request::get("/page").for_host(stage.authority()).bytes()).await;
         let answer = client.response().await.expect("an answer");
         assert_eq!((answer.status, answer.complete), (200, Complete::CutShort), "{what}");
     }

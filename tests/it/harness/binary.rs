@@ -86,11 +86,6 @@ impl Process {
         self.lines.borrow().join("\n")
     }
 
-    /// Line by line.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines.borrow().clone()
-    }
-
     /// Sends a signal. By the shell, because the standard library has no way and `unsafe` is forbidden.
     pub(crate) async fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("it has not been waited for");
@@ -138,12 +133,18 @@ impl Binary {
     pub(super) async fn serve(configuration: &str) -> Self {
         let process = Process::run(&["serve", "--config", "vestibule.toml"], &[("vestibule.toml", configuration)]);
         let (address, ops) = process
-            .event("the line that says where it listens", |event| {
-                let fields = event.get("fields").unwrap_or(event);
-                if event["message"] != "listening" && fields["message"] != "listening" {
-                    return None;
-                }
-                let read = |name: &str| fields[name].as_str()?.parse().ok();
+            .line("the line that says where it listens", |line| {
+                let event: Option<Value> = serde_json::from_str(line).ok();
+                let read = |name: &str| match &event {
+                    Some(event) => event[name].as_str()?.parse().ok(),
+                    // For eyes: `name=value` among others.
+                    None => line
+                        .split([' ', ','])
+                        .find_map(|field| field.strip_prefix(name)?.strip_prefix('='))?
+                        .parse()
+                        .ok(),
+                };
+                line.contains("listening").then_some(())?;
                 Some((read("address")?, read("ops")?))
             })
             .await;

@@ -180,7 +180,7 @@ impl Browser {
             return;
         }
         self.jar.retain(|kept| (&*kept.host, &*kept.name, &*kept.path) != (&*host, cookie.name(), &*path));
-        if cookie.max_age().is_none_or(|age| age.is_positive()) {
+        if cookie.max_age().is_none_or(cookie::time::Duration::is_positive) {
             let (name, value, same_site) = (cookie.name().to_owned(), cookie.value().to_owned(), cookie.same_site());
             self.jar.push(Kept { host, name, value, path, same_site });
         }
@@ -209,11 +209,6 @@ impl Browser {
     /// Somebody plants or changes a cookie.
     pub(crate) fn set_cookie(&mut self, url: &Url, line: &str) {
         self.keep(url, line);
-    }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.jar.clear();
     }
 }
 

@@ -63,7 +63,7 @@ impl Request {
     }
 
     /// To this host, unless one is named already.
-    pub(crate) fn to_host(mut self, host: &str) -> Self {
+    pub(crate) fn for_host(mut self, host: &str) -> Self {
         if !self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             self.fields.insert(0, ("Host".to_owned(), host.to_owned()));
         }
@@ -73,7 +73,9 @@ impl Request {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.fields {
-            text += &format!("{name}: {value}\r\n");
+            for part in [name, ": ", value, "\r\n"] {
+                text.push_str(part);
+            }
         }
         text += "\r\n";
         // One character is one byte, so that a test can write bytes beyond ASCII.

@@ -56,96 +56,94 @@ impl Configuration {
     }
 
     /// `[server]`
-    pub(crate) fn server(mut self, lines: &str) -> Self {
-        self.server = lines.to_owned();
-        self
+    pub(crate) fn server(self, lines: &str) -> Self {
+        Self { server: lines.to_owned(), ..self }
     }
 
     /// `[server.limits]`
-    pub(crate) fn limits(mut self, lines: &str) -> Self {
-        self.limits = lines.to_owned();
-        self
+    pub(crate) fn limits(self, lines: &str) -> Self {
+        Self { limits: lines.to_owned(), ..self }
     }
 
     /// `[log]`
-    pub(crate) fn log(mut self, lines: &str) -> Self {
-        self.log = lines.to_owned();
-        self
+    pub(crate) fn log(self, lines: &str) -> Self {
+        Self { log: lines.to_owned(), ..self }
     }
 
     /// `[keys]`
-    pub(crate) fn keys(mut self, lines: &str) -> Self {
-        self.keys = lines.to_owned();
-        self
+    pub(crate) fn keys(self, lines: &str) -> Self {
+        Self { keys: lines.to_owned(), ..self }
     }
 
     /// `[session]`
-    pub(crate) fn session(mut self, lines: &str) -> Self {
-        self.session = lines.to_owned();
-        self
+    pub(crate) fn session(self, lines: &str) -> Self {
+        Self { session: lines.to_owned(), ..self }
     }
 
     /// `[[provider]]`
-    pub(crate) fn provider(mut self, lines: &str) -> Self {
-        self.provider = lines.to_owned();
-        self
+    pub(crate) fn provider(self, lines: &str) -> Self {
+        Self { provider: lines.to_owned(), ..self }
     }
 
     /// `[[app]]`
-    pub(crate) fn app(mut self, lines: &str) -> Self {
-        self.app = lines.to_owned();
-        self
+    pub(crate) fn app(self, lines: &str) -> Self {
+        Self { app: lines.to_owned(), ..self }
     }
 
     /// `[app.tls]` and other tables of the app, with their headings.
-    pub(crate) fn app_tables(mut self, tables: &str) -> Self {
-        self.app_tables = tables.to_owned();
-        self
+    pub(crate) fn app_tables(self, tables: &str) -> Self {
+        Self { app_tables: tables.to_owned(), ..self }
     }
 
     /// `[app.access]`
-    pub(crate) fn access(mut self, lines: &str) -> Self {
-        self.access = lines.to_owned();
-        self
+    pub(crate) fn access(self, lines: &str) -> Self {
+        Self { access: lines.to_owned(), ..self }
     }
 
     /// One more `[[app.route]]` that is public.
-    pub(crate) fn public(mut self, path: &str) -> Self {
-        self.routes += &format!("[[app.route]]\npath = {path:?}\naccess = \"public\"\n");
-        self
+    pub(crate) fn public(self, path: &str) -> Self {
+        let routes = format!(
+            "{}[[app.route]]
+path = {path:?}
+access = \"public\"
+",
+            self.routes
+        );
+        Self { routes, ..self }
     }
 
     /// One more `[[app.route]]` that is public for some methods.
-    pub(crate) fn public_for(mut self, path: &str, methods: &str) -> Self {
-        self.routes += &format!("[[app.route]]\npath = {path:?}\nmethods = {methods}\naccess = \"public\"\n");
-        self
+    pub(crate) fn public_for(self, path: &str, methods: &str) -> Self {
+        let routes = format!(
+            "{}[[app.route]]
+path = {path:?}
+methods = {methods}
+access = \"public\"
+",
+            self.routes
+        );
+        Self { routes, ..self }
     }
 
     /// Whatever comes after the app: further providers and apps, with their headings.
     /// `PORT`, `ISSUER` and `UPSTREAM` (host and port) stand for what the first ones have.
-    pub(crate) fn more(mut self, tables: &str) -> Self {
-        self.more = tables.to_owned();
-        self
+    pub(crate) fn more(self, tables: &str) -> Self {
+        Self { more: tables.to_owned(), ..self }
     }
 
     /// Another host for the app than 127.0.0.1.
-    pub(crate) fn public_host(mut self, host: &str) -> Self {
-        self.public_host = host.to_owned();
-        self
+    pub(crate) fn public_host(self, host: &str) -> Self {
+        Self { public_host: host.to_owned(), ..self }
     }
 
     /// `[server.tls]`, an https public URL, and browsers that trust it.
-    pub(crate) fn tls(mut self, lines: &str, root: CertificateDer<'static>) -> Self {
-        self.tls = lines.to_owned();
-        self.scheme = "https";
-        self.roots.push(root);
-        self
+    pub(crate) fn tls(self, lines: &str, root: CertificateDer<'static>) -> Self {
+        Self { tls: lines.to_owned(), scheme: "https", roots: vec![root], ..self }
     }
 
     /// A public URL in https, although visitors come in the clear: a proxy in front has the TLS.
-    pub(crate) fn behind_tls(mut self) -> Self {
-        self.scheme = "https";
-        self
+    pub(crate) fn behind_tls(self) -> Self {
+        Self { scheme: "https", ..self }
     }
 
     /// `public_url`, at this port.

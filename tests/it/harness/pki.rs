@@ -59,7 +59,8 @@ impl Authority {
 impl Identity {
     /// `certificate` and `private_key`, as a configuration has them.
     pub(crate) fn lines(&self) -> String {
-        format!("certificate = {:?}\nprivate_key = {:?}\n", self.certificate_file, self.key_file)
+        let (certificate, key) = (self.certificate_file.display(), self.key_file.display());
+        format!("certificate = \"{certificate}\"\nprivate_key = \"{key}\"\n")
     }
 
     /// How a server shows it.

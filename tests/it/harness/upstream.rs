@@ -27,7 +27,7 @@ use super::{
 pub(crate) struct Recorded {
     /// On which connection, counted from 0.
     pub(crate) connection: usize,
-    /// Its head, byte for byte.
+    /// Its head, as it was spelled.
     pub(crate) head: Head,
     /// Its body, as far as it has been read.
     pub(crate) body: Vec<u8>,
@@ -175,13 +175,6 @@ impl RecordingUpstream {
     /// How many connections have been accepted.
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Acquire)
-    }
-
-    /// Waits until so many heads have come.
-    pub(crate) async fn received(&self, count: usize) -> Vec<Recorded> {
-        let mut requests = self.shared.requests.subscribe();
-        let enough = requests.wait_for(|requests| requests.len() >= count);
-        patiently("a request at the upstream", enough).await.expect("the upstream is still there").clone()
     }
 }
 

@@ -20,8 +20,6 @@ pub(crate) struct Wire {
 /// A start line with its fields, and exactly how they were spelled.
 #[derive(Clone)]
 pub(crate) struct Head {
-    /// Every byte, the empty line included.
-    pub(crate) raw: Vec<u8>,
     /// The first line.
     pub(crate) start: String,
     /// Names as they came, values without the space around them; bytes as Latin-1.
@@ -36,7 +34,7 @@ impl fmt::Debug for Head {
 }
 
 impl Head {
-    fn parse(raw: Vec<u8>) -> Self {
+    fn parse(raw: &[u8]) -> Self {
         let text: String = raw.iter().copied().map(char::from).collect();
         let mut lines = text.trim_end_matches("\r\n").split("\r\n");
         let start = lines.next().unwrap_or_default().to_owned();
@@ -45,7 +43,7 @@ impl Head {
             (name.to_owned(), value.trim().to_owned())
         };
         let fields = lines.map(field).collect();
-        Self { raw, start, fields }
+        Self { start, fields }
     }
 
     /// The first value of a field.
@@ -94,7 +92,7 @@ impl Wire {
 
     /// Reads once more; `false` at the end, an orderly one or not.
     async fn fill(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         match self.stream.read(&mut buffer).await {
             Ok(0) | Err(_) => false,
             Ok(n) => {
@@ -109,7 +107,7 @@ impl Wire {
         loop {
             if let Some(at) = find(&self.unread, b"\r\n\r\n") {
                 let rest = self.unread.split_off(at + 4);
-                return Some(Head::parse(std::mem::replace(&mut self.unread, rest)));
+                return Some(Head::parse(&std::mem::replace(&mut self.unread, rest)));
             }
             if !self.fill().await {
                 return None;
@@ -157,7 +155,7 @@ impl Wire {
             Framing::Length(length) => {
                 body = self.exactly(length).await;
                 let complete = if body.len() == length { Complete::Yes } else { Complete::CutShort };
-                return (body, complete);
+                (body, complete)
             }
             Framing::Chunked => loop {
                 match self.chunk().await {
