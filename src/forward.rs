@@ -15,7 +15,7 @@ use crate::{
     config,
     identity::Ended,
     request::{Client, Target, framing::is_websocket_handshake},
-    session::Session,
+    session::{Session, Sessions},
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
 
@@ -71,6 +71,8 @@ pub struct Passage<'a> {
     pub permit: Permit,
     /// Whose it is; `None` on public routes.
     pub session: Option<&'a Arc<Session>>,
+    /// Who is told that a session is in use.
+    pub sessions: &'a Arc<Sessions>,
     /// What was judged.
     pub target: &'a Target,
     /// Who sent it.
@@ -104,7 +106,7 @@ pub async fn forward(
     upstream: &Upstream,
     passage: Passage<'_>,
 ) -> Result<(Response<ResponseBody>, Option<Ended>), Error> {
-    let Passage { permit, session, target, client, request_id, mut head, body } = passage;
+    let Passage { permit, session, sessions, target, client, request_id, mut head, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
@@ -122,7 +124,9 @@ pub async fn forward(
             let mut response = upstream.send_upgrade(Request::from_parts(head, RequestBody::empty())).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let upstream_side = hyper::upgrade::on(&mut response);
-                tokio::spawn(tunnel(visitor_side, upstream_side, until(permit.session_end().cloned())));
+                let (session, sessions) = (session.cloned(), Arc::clone(sessions));
+                let in_use = move || session.iter().for_each(|session| sessions.touch(session));
+                tokio::spawn(tunnel(visitor_side, upstream_side, in_use, until(permit.session_end().cloned())));
             }
             response
         }

@@ -116,6 +116,7 @@ async fn walk(
             let passage = Passage {
                 permit,
                 session: session.as_ref(),
+                sessions: &apps.sessions,
                 target: &target,
                 client: &client,
                 request_id: visit.trace.id.header(),

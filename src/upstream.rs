@@ -127,8 +127,9 @@ impl Upstream {
                 Ok(response) => return Ok(lease.answered(response)),
                 Err(mut error) => match (error.take_message(), again) {
                     // Nothing of it went out, or it may safely go out twice.
-                    (Some(unsent), _) | (None, Some(unsent)) => request = unsent,
-                    (None, None) => return Err(Error::Broken(error.into_error())),
+                    (Some(unsent), _) => request = unsent,
+                    (None, Some(copy)) if !error.error().is_parse() => request = copy,
+                    (None, _) => return Err(Error::Broken(error.into_error())),
                 },
             }
         }

@@ -24,7 +24,7 @@ pub(super) async fn answer(
     if app.login.parties.len() > 1 {
         return Ok(answer::sign_in_redirect(app, &target));
     }
-    apps.sign_ins.check(client.address())?;
+    apps.sign_ins.check(client, &head.headers)?;
     let begin =
         Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, headers: &head.headers };
     let redirect = app.login.start(begin).await?;

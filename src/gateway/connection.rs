@@ -2,7 +2,7 @@
 
 use std::{
     net::IpAddr,
-    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -32,6 +32,8 @@ impl Connection {
 pub struct Activity {
     phase: AtomicU8,
     since: AtomicU64,
+    /// Whether bytes have come or gone since somebody asked.
+    moved: AtomicBool,
     accepted: Instant,
 }
 
@@ -44,14 +46,26 @@ const IDLE: u8 = 2;
 
 impl Activity {
     fn new() -> Self {
-        Self { phase: AtomicU8::new(HEAD), since: AtomicU64::new(0), accepted: instant() }
+        let (phase, since, moved) = (AtomicU8::new(HEAD), AtomicU64::new(0), AtomicBool::new(false));
+        Self { phase, since, moved, accepted: instant() }
     }
 
     /// Bytes came in.
     pub fn received(&self) {
+        self.moved.store(true, Ordering::Relaxed);
         if self.phase.load(Ordering::Relaxed) == IDLE {
             self.enter(HEAD);
         }
+    }
+
+    /// Bytes went out.
+    pub fn sent(&self) {
+        self.moved.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether bytes have come or gone since this was asked before.
+    pub fn has_moved(&self) -> bool {
+        self.moved.swap(false, Ordering::Relaxed)
     }
 
     /// A head is complete.
@@ -78,5 +92,35 @@ impl Activity {
         let since = instant().duration_since(self.accepted);
         self.since.store(since.as_secs() * 1000 + u64::from(since.subsec_millis()), Ordering::Relaxed);
         self.phase.store(phase, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_due_by_what_it_does() {
+        let activity = Activity::new();
+        let (head, rest) = (Duration::from_secs(10), Duration::from_secs(75));
+        let due = || activity.deadline(head, rest).map(|due| due.duration_since(activity.accepted));
+        assert_eq!(due(), Some(head), "the first head");
+        activity.received();
+        activity.busy();
+        assert_eq!(due(), None, "an answer takes as long as it takes");
+        activity.idle();
+        assert!(due() >= Some(rest));
+        activity.received();
+        assert!(due() < Some(rest), "the next head");
+    }
+
+    #[test]
+    fn it_is_noted_once_that_bytes_came_or_went() {
+        let activity = Activity::new();
+        assert!(!activity.has_moved());
+        activity.received();
+        assert!(activity.has_moved() && !activity.has_moved());
+        activity.sent();
+        assert!(activity.has_moved() && !activity.has_moved());
     }
 }

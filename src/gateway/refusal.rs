@@ -306,7 +306,9 @@ fn tell_login(error: &login::Error) -> Telling {
 fn page_around(app: &App, visit: &Visit<'_>) -> ReturnTarget {
     let referer = visit.referer.as_ref().map(|referer| referer.to_str().unwrap_or_default());
     let here = visit.trace.path.as_ref().filter(|_| visit.audience == Audience::Navigation).map(PathAndQuery::as_str);
-    ReturnTarget::parse(referer.or(here).unwrap_or("/"), &app.login.origins)
+    let target = ReturnTarget::parse(referer.or(here).unwrap_or("/"), &app.login.origins);
+    // A page of another app is no place where signing in to this one leads.
+    if target.as_str().starts_with('/') { target } else { ReturnTarget::root() }
 }
 
 /// The buttons and links of a refusal's page.

@@ -11,7 +11,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -30,6 +30,9 @@ use crate::{
 /// The largest head: request line and header fields together.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// A request of which nothing has come or gone for this long is cut: its visitor may be gone without a word.
+const MAX_IDLE: Duration = Duration::from_hours(1);
+
 /// Serves one connection to its end.
 pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, connection: Arc<Connection>)
 where
@@ -45,9 +48,10 @@ where
         .with_upgrades();
     let mut http = pin!(http);
     let deadline = || connection.activity.deadline(header_timeout, keepalive);
-    // While a request is answered nothing is due; looking again after that long is soon enough.
+    // While a request is answered only silence ends it; looking again after that long is soon enough.
     let next_look = |now: Instant| deadline().unwrap_or(now + header_timeout);
-    let mut armed = next_look(instant());
+    let mut moved = instant();
+    let mut armed = next_look(moved);
     let mut timer = pin!(sleep_until(armed.into()));
     let mut stop = pin!(acceptor.stop.cancelled());
     let mut stopping = false;
@@ -70,8 +74,13 @@ where
         }
         while timer.as_mut().poll(cx).is_ready() {
             let now = instant();
-            if deadline().is_some_and(|due| due <= now) {
-                return Poll::Ready(None);
+            if connection.activity.has_moved() {
+                moved = now;
+            }
+            match deadline() {
+                Some(due) if due <= now => return Poll::Ready(None),
+                None if now.duration_since(moved) >= MAX_IDLE => return Poll::Ready(None),
+                _ => {}
             }
             armed = next_look(now);
             timer.as_mut().reset(armed.into());
@@ -90,10 +99,18 @@ where
     }
 }
 
-/// Notes when bytes come in.
+/// Notes when bytes come and go.
 struct Watched<S> {
     stream: S,
     connection: Arc<Connection>,
+}
+
+impl<S> Watched<S> {
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if written.is_ready() {
+            self.connection.activity.sent();
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -109,7 +126,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note(&written);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -125,7 +144,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
