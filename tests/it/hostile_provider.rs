@@ -81,6 +81,14 @@ impl Caught {
         }
     }
 
+    /// Where the visitor then stands.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::InTheMetadata => "/page",
+            Self::AtTheCallback | Self::InTheAnswer | Self::InTheTokens | Self::InTheUserInfo => "/_vestibule/callback",
+        }
+    }
+
     /// Whether it counts as a sign-in that came back from the provider and failed.
     const fn is_a_failed_sign_in(self) -> bool {
         matches!(self, Self::InTheAnswer | Self::InTheTokens | Self::InTheUserInfo)
@@ -124,16 +132,6 @@ impl Lie {
         let landed = browser.open(&stage.url(PAGE)).await;
         assert_eq!(landed.response.status, 200, "{row}: an honest sign-in afterwards: {landed:?}");
         assert_eq!(stage.upstream.only().target(), PAGE, "{row}");
-    }
-}
-
-impl Caught {
-    /// Where the visitor then stands.
-    fn path(self) -> &'static str {
-        match self {
-            Self::InTheMetadata => "/page",
-            _ => "/_vestibule/callback",
-        }
     }
 }
 
