@@ -175,7 +175,7 @@ async fn odd_requests_to_our_own_endpoints_get_a_plain_answer_and_harm_nobody() 
             for jar in &jars {
                 let request =
                     Request::get(&format!("/_vestibule/{endpoint}{query}")).navigation().header("Cookie", jar);
-                let response = client.exchange(&request.for_host(stage.authority())).await;
+                let response = client.exchange(&request.to_host(stage.authority())).await;
                 assert!((200..500).contains(&response.status), "{endpoint}{query} with {jar}: {response:?}");
                 assert!(!response.text().contains("<script"), "{endpoint}{query}: {response:?}");
             }

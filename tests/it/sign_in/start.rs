@@ -102,6 +102,6 @@ async fn one_client_begins_so_many_sign_ins_a_minute() {
     let mut other =
         crate::harness::RawClient::connect_from([127, 0, 0, 9].into(), crate::harness::Door::address(&stage.door))
             .await;
-    let response = other.exchange(&Request::get("/a").navigation().for_host(stage.authority())).await;
+    let response = other.exchange(&Request::get("/a").navigation().to_host(stage.authority())).await;
     assert_eq!(response.status, 302, "{response:?}");
 }
