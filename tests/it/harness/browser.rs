@@ -210,11 +210,6 @@ impl Browser {
     pub(crate) fn set_cookie(&mut self, url: &Url, line: &str) {
         self.keep(url, line);
     }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.jar.clear();
-    }
 }
 
 impl Navigation {
