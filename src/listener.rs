@@ -107,12 +107,11 @@ impl Acceptor {
     }
 
     async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
-        let _counted = self.meter.connection();
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection was gone at once");
             return;
         }
-        let connection = Arc::new(self.worker.connection(peer.ip()));
+        let connection = Arc::new(self.worker.connection(peer.ip(), self.meter.connection()));
         match &self.tls {
             None => connection::serve(self, stream, connection).await,
             Some(tls) => match timeout(self.header_timeout, tls.accept(stream)).await {

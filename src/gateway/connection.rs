@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::{clock::instant, request::Peer};
+use crate::{clock::instant, meter::OpenConnection, request::Peer};
 
 /// One visitor's connection.
 #[derive(Debug)]
@@ -17,12 +17,14 @@ pub struct Connection {
     pub peer: Peer,
     /// What it is doing.
     pub activity: Activity,
+    /// Counts it for as long as anything is left of it, a tunnel included.
+    _counted: OpenConnection,
 }
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet]) -> Self {
-        Self { peer: Peer::new(peer, trusted_proxies), activity: Activity::new() }
+    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], counted: OpenConnection) -> Self {
+        Self { peer: Peer::new(peer, trusted_proxies), activity: Activity::new(), _counted: counted }
     }
 }
 

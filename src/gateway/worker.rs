@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, instant},
-    meter::{AccessLine, WorkerLog},
+    meter::{AccessLine, OpenConnection, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
     session::{Recent, Session},
@@ -52,8 +52,8 @@ impl Worker {
     }
 
     /// A connection that this worker has just accepted.
-    pub fn connection(&self, peer: IpAddr) -> Connection {
-        Connection::new(peer, &self.apps.trusted_proxies)
+    pub fn connection(&self, peer: IpAddr, counted: OpenConnection) -> Connection {
+        Connection::new(peer, &self.apps.trusted_proxies, counted)
     }
 
     pub(super) fn next_id(&self) -> RequestId {
