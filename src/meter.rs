@@ -229,11 +229,6 @@ impl ProviderMeter {
         self.sign_ins.get_or_create(&self.provider.succeeded()).inc();
     }
 
-    /// Counts a sign-in of somebody whom the app does not admit.
-    pub fn sign_in_denied(&self, reason: &'static str) {
-        self.sign_ins.get_or_create(&self.provider.denied(reason)).inc();
-    }
-
     /// Counts a sign-in that came to nothing: an error of the provider, a proof that did not hold.
     pub fn sign_in_failed(&self, reason: &'static str) {
         self.sign_ins.get_or_create(&self.provider.failed(reason)).inc();

@@ -18,35 +18,29 @@ use tokio::{runtime, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::AppRules,
     clock::Clock,
-    config::{Config, SessionStore},
-    forward::Front,
-    gateway::{App, Apps, SignIns, Worker},
+    config::Config,
+    gateway::{Apps, Worker},
     listener::{
         self, Acceptor, Bound,
         ops::{self, Probe, Readiness},
         tls,
     },
-    login::{Login, Origins, Party, Redeemed},
-    meter::{AccessLog, LineFormat, LogStream, Metadata, Meter, ProviderCall},
-    pages::Pages,
+    login::Party,
+    meter::{AccessLog, LineFormat, LogStream, Metadata, Meter},
     random::Random,
-    relying_party::{Call, ClientError, RelyingParty},
-    seal::KeyRing,
-    session::{Sessions, cookie::CookieNames},
-    store::MemoryStore,
-    upstream::Connector,
+    relying_party::ClientError,
+    session::Sessions,
 };
+
+mod compose;
+mod conductor;
+
+use compose::compose;
+use conductor::Conductor;
 
 /// How often what nobody uses any more is let go: connections, ended sessions, clients of the sign-in limit.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
-
-/// Of the configuration that the process starts with.
-const FIRST_GENERATION: u64 = 0;
-
-/// What the seal of an attempt's cookie is for.
-const ATTEMPT_PURPOSE: &str = "sign-in attempt";
 
 /// What a test may replace.
 #[derive(Clone, Debug)]
@@ -224,105 +218,6 @@ fn bind(address: SocketAddr) -> Result<Bound, StartError> {
     listener::bind(address).map_err(|error| StartError::Listen { address, error })
 }
 
-/// What requests are answered with.
-struct Parts {
-    apps: Arc<Apps>,
-    sessions: Arc<Sessions>,
-    parties: Vec<Party>,
-}
-
-fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> Result<Parts, StartError> {
-    let Options { clock, random, meter, .. } = options;
-    let ring = match config.keys.split_first() {
-        Some((first, others)) => KeyRing::new(first, others, random),
-        None => KeyRing::generated(random),
-    };
-    let store = match config.session.store {
-        SessionStore::Memory => Arc::new(MemoryStore::new()),
-    };
-    let sessions = Arc::new(Sessions::new(
-        store.clone(),
-        store,
-        config.session.clone(),
-        clock.clone(),
-        random.clone(),
-        background.clone(),
-    ));
-    let parties = config
-        .providers
-        .iter()
-        .map(|provider| {
-            let provider_meter = meter.provider(&provider.id);
-            let observer = provider_meter.clone();
-            let observe = Arc::new(move |call, took| observer.called(provider_call(call), took));
-            let relying_party = RelyingParty::new(Arc::clone(provider), clock.clone(), observe)
-                .map_err(|error| StartError::Provider { provider: provider.id.to_string(), error })?;
-            Ok(Party { relying_party: Arc::new(relying_party), meter: provider_meter })
-        })
-        .collect::<Result<Vec<_>, StartError>>()?;
-
-    let origins: Arc<[String]> = config.apps.iter().map(|app| app.public_url.origin()).collect();
-    let redeemed = Redeemed::default();
-    let apps = config
-        .apps
-        .iter()
-        .enumerate()
-        .map(|(place, app)| {
-            let of_this_app = |party: &&Party| app.providers.iter().any(|p| p.id == party.relying_party.provider().id);
-            let login = Login {
-                app: app.id.clone(),
-                origins: Origins {
-                    own: app.public_url.origin(),
-                    apps: Arc::clone(&origins),
-                    prefix: config.server.prefix.clone(),
-                },
-                cookies: CookieNames::new(app.public_url.scheme),
-                parties: parties.iter().filter(of_this_app).cloned().collect(),
-                sealer: ring.sealer(ATTEMPT_PURPOSE),
-                redeemed: redeemed.clone(),
-                sessions: Arc::clone(&sessions),
-                meter: meter.clone(),
-                background: background.clone(),
-                clock: clock.clone(),
-                random: random.clone(),
-            };
-            let rules = AppRules::compile(app);
-            Ok(App {
-                place,
-                config: Arc::clone(app),
-                front: Front::new(app, &rules, FIRST_GENERATION),
-                rules,
-                login,
-                connector: Connector::new(&app.upstream)
-                    .map_err(|error| StartError::Upstream { app: app.id.to_string(), error })?,
-                meter: meter.app(&app.id),
-            })
-        })
-        .collect::<Result<Vec<_>, StartError>>()?;
-    let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
-    let apps =
-        Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
-    Ok(Parts { apps: Arc::new(apps), sessions, parties })
-}
-
-/// Keeps the counts of sign-ins per client from growing with every address that was ever seen.
-async fn forget_clients(apps: Arc<Apps>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(TIDY_EVERY);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        apps.sign_ins.tidy();
-    }
-}
-
-/// The counter of a call.
-fn provider_call(call: Call) -> ProviderCall {
-    match call {
-        Call::Discovery => ProviderCall::Discovery,
-        Call::Keys => ProviderCall::Keys,
-        Call::Token => ProviderCall::Token,
-        Call::UserInfo => ProviderCall::Userinfo,
-    }
-}
-
 /// A thread with a runtime of its own, accepting from all sockets.
 fn start_worker(
     acceptor: Acceptor,
@@ -362,6 +257,14 @@ fn start_worker(
     thread::Builder::new().name("worker".to_owned()).spawn(move || runtime.block_on(work)).map_err(StartError::Runtime)
 }
 
+/// Keeps the counts of sign-ins per client from growing with every address that was ever seen.
+async fn forget_clients(apps: Arc<Apps>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(TIDY_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        apps.sign_ins.tidy();
+    }
+}
+
 /// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.
 fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, parties: Vec<Party>) -> Probe {
     Arc::new(move || {
@@ -381,45 +284,4 @@ fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, parties: Vec<Party>
         }
         Readiness { ready, checks }
     })
-}
-
-/// Sees to it that things end in their order.
-struct Conductor {
-    background: runtime::Runtime,
-    workers: Vec<JoinHandle<()>>,
-    log: LogStream,
-    draining: Arc<AtomicBool>,
-    stop: CancellationToken,
-    hurry: CancellationToken,
-    serving: CancellationToken,
-    ending: CancellationToken,
-    drain_delay: Duration,
-    stopped: watch::Sender<bool>,
-}
-
-impl Conductor {
-    fn run(self) {
-        self.background.spawn(self.log.clone().run(self.ending.clone().cancelled_owned()));
-        self.background.block_on(async {
-            self.stop.cancelled().await;
-            self.draining.store(true, Ordering::Release);
-            tracing::info!(delay = ?self.drain_delay, "stopping: not ready any more, still accepting");
-            tokio::select! {
-                () = tokio::time::sleep(self.drain_delay) => {}
-                () = self.hurry.cancelled() => {}
-            }
-            tracing::info!("stopping: no more connections, requests under way are finished");
-        });
-        self.serving.cancel();
-        for worker in self.workers {
-            if worker.join().is_err() {
-                tracing::error!("a worker panicked");
-            }
-        }
-        tracing::info!("stopped");
-        self.ending.cancel();
-        self.background.shutdown_timeout(Duration::from_secs(1));
-        self.log.flush();
-        self.stopped.send_replace(true);
-    }
 }

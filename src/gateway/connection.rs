@@ -39,12 +39,15 @@ pub struct Activity {
     accepted: Instant,
 }
 
-/// A request's head is arriving, or nothing has come yet.
+/// A request's head has been arriving for some time, or nothing has come yet.
 const HEAD: u8 = 0;
 /// A request is being answered.
 const BUSY: u8 = 1;
 /// The last answer is out.
 const IDLE: u8 = 2;
+/// A head has begun to arrive. Nearly all are complete in the same moment, so the
+/// clock is looked at only when somebody asks and it still is not.
+const BEGUN: u8 = 3;
 
 impl Activity {
     fn new() -> Self {
@@ -56,7 +59,7 @@ impl Activity {
     pub fn received(&self) {
         self.moved.store(true, Ordering::Relaxed);
         if self.phase.load(Ordering::Relaxed) == IDLE {
-            self.enter(HEAD);
+            self.phase.store(BEGUN, Ordering::Relaxed);
         }
     }
 
@@ -76,12 +79,15 @@ impl Activity {
     }
 
     /// An answer is over.
-    pub(super) fn idle(&self) {
-        self.enter(IDLE);
+    pub(super) fn idle(&self, now: Instant) {
+        self.enter(IDLE, now);
     }
 
     /// When the connection has to be cut if nothing changes; `None` while a request is answered.
     pub fn deadline(&self, header_timeout: Duration, keepalive: Duration) -> Option<Instant> {
+        if self.phase.load(Ordering::Relaxed) == BEGUN {
+            self.enter(HEAD, instant());
+        }
         let limit = match self.phase.load(Ordering::Relaxed) {
             HEAD => header_timeout,
             IDLE => keepalive,
@@ -90,8 +96,8 @@ impl Activity {
         Some(self.accepted + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit)
     }
 
-    fn enter(&self, phase: u8) {
-        let since = instant().duration_since(self.accepted);
+    fn enter(&self, phase: u8, now: Instant) {
+        let since = now.duration_since(self.accepted);
         self.since.store(since.as_secs() * 1000 + u64::from(since.subsec_millis()), Ordering::Relaxed);
         self.phase.store(phase, Ordering::Relaxed);
     }
@@ -110,7 +116,7 @@ mod tests {
         activity.received();
         activity.busy();
         assert_eq!(due(), None, "an answer takes as long as it takes");
-        activity.idle();
+        activity.idle(instant());
         assert!(due() >= Some(rest));
         activity.received();
         assert!(due() < Some(rest), "the next head");

@@ -170,7 +170,8 @@ impl Finish {
 
 impl Drop for Finish {
     fn drop(&mut self) {
-        self.connection.activity.idle();
+        let now = instant();
+        self.connection.activity.idle(now);
         if self.status.is_none() {
             self.count(VISITOR_LEFT);
         }
@@ -186,7 +187,7 @@ impl Drop for Finish {
             status: self.status.map_or(VISITOR_LEFT, |status| status.as_u16()),
             bytes: (self.status != Some(StatusCode::SWITCHING_PROTOCOLS)).then_some(self.bytes),
             protocol: trace.protocol,
-            duration: instant().duration_since(trace.started),
+            duration: now.duration_since(trace.started),
             user: trace.session.as_ref().map(|session| session.visitor().subject.as_str()),
         });
     }

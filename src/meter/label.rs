@@ -77,10 +77,6 @@ impl ProviderLabel {
         self.sign_in("succeeded", "")
     }
 
-    pub(super) fn denied(&self, reason: &'static str) -> SignInLabel {
-        self.sign_in("denied", reason)
-    }
-
     pub(super) fn failed(&self, reason: &'static str) -> SignInLabel {
         self.sign_in("failed", reason)
     }

@@ -22,7 +22,6 @@ fn every_number_has_its_name_and_its_labels() {
     provider.called(ProviderCall::Token, Duration::from_millis(40));
     provider.metadata(Metadata::Known);
     provider.sign_in_succeeded();
-    provider.sign_in_denied("blocked");
     provider.sign_in_failed("nonce_mismatch");
     meter.session_opened();
     meter.session_ended("signed_out");
@@ -43,7 +42,6 @@ fn every_number_has_its_name_and_its_labels() {
         "vestibule_provider_seconds_count{provider=\"company\",call=\"keys\"} 0",
         "vestibule_provider_metadata_known{provider=\"company\"} 1",
         "vestibule_sign_ins_total{provider=\"company\",outcome=\"succeeded\",reason=\"\"} 1",
-        "vestibule_sign_ins_total{provider=\"company\",outcome=\"denied\",reason=\"blocked\"} 1",
         "vestibule_sign_ins_total{provider=\"company\",outcome=\"failed\",reason=\"nonce_mismatch\"} 1",
         "vestibule_sessions_opened_total 1",
         "vestibule_sessions_ended_total{reason=\"signed_out\"} 1",

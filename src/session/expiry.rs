@@ -41,7 +41,7 @@ impl Sessions {
     async fn close_expired(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         for live in self.registry.settled() {
-            if live.ended.is_ended() || now >= live.expires_at() {
+            if now >= live.expires_at() {
                 self.apply_ending(live.id).await;
             } else if self.is_idle(&live, now) {
                 // Another replica may have seen a later use.

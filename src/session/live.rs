@@ -25,12 +25,17 @@ use crate::{clock::Timestamp, identity::Ended, session::SessionId};
 /// Never a moment at which a session expires.
 const UNSETTLED: i64 = i64::MAX;
 
+/// Before every moment: the lifetime of a session that has ended.
+const OVER: i64 = i64::MIN;
+
 /// What all holders of one session share.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) id: SessionId,
     pub(super) ended: Ended,
-    /// When its lifetime is over; [`UNSETTLED`] while it is being opened or loaded.
+    /// When its lifetime is over; [`UNSETTLED`] while it is being opened or loaded,
+    /// [`OVER`] once it has ended: a request asks here only, not the handle, which
+    /// lies elsewhere in memory.
     expires_at: AtomicI64,
     last_used: AtomicI64,
     /// The use that the store was last told of.
@@ -41,16 +46,24 @@ pub(super) struct Live {
 impl Live {
     /// Far away while it is not known.
     pub(super) fn expires_at(&self) -> Timestamp {
-        Timestamp::from_unix(self.expires_at.load(Ordering::Relaxed))
+        Timestamp::from_unix(self.expires_at.load(Ordering::Acquire))
     }
 
     pub(super) fn last_used(&self) -> Timestamp {
         Timestamp::from_unix(self.last_used.load(Ordering::Relaxed))
     }
 
-    /// Takes over what the store says.
+    /// Ends it, for all who hold it and for good.
+    pub(super) fn end(&self) {
+        self.expires_at.store(OVER, Ordering::Release);
+        self.ended.end();
+    }
+
+    /// Takes over what the store says; what has ended stays so.
     pub(super) fn settle(&self, expires_at: Timestamp, last_used: Timestamp) {
-        self.expires_at.store(expires_at.as_unix(), Ordering::Relaxed);
+        let unless_over = |current| (current != OVER).then_some(expires_at.as_unix());
+        // An error means that it is over.
+        let _ = self.expires_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_over);
         self.last_used.fetch_max(last_used.as_unix(), Ordering::Relaxed);
         self.last_written.fetch_max(last_used.as_unix(), Ordering::Relaxed);
     }
@@ -154,11 +167,13 @@ mod tests {
     fn one_session_ends_and_its_neighbour_does_not() {
         let registry = Arc::new(Registry::default());
         let (a, b) = (registry.register(id(1)), registry.register(id(2)));
-        registry.find(&id(1)).expect("held").ended.end();
-        assert!(a.ended.is_ended() && !b.ended.is_ended());
-        assert!(registry.settled().is_empty());
+        registry.find(&id(1)).expect("held").end();
+        a.settle(Timestamp::from_unix(99), Timestamp::from_unix(1));
+        assert!(a.ended.is_ended() && a.expires_at() < Timestamp::from_unix(0), "a late load does not bring it back");
+        assert!(!b.ended.is_ended());
+        assert_eq!(registry.settled().len(), 1, "what has ended is settled");
         b.settle(Timestamp::from_unix(99), Timestamp::from_unix(1));
-        assert_eq!(registry.settled().len(), 1);
+        assert_eq!(registry.settled().len(), 2);
     }
 
     #[test]

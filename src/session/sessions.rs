@@ -372,14 +372,14 @@ impl Sessions {
     /// Makes an ending true in this process: for the cache, for loads in flight, for every holder.
     pub(super) async fn apply_ending(&self, id: SessionId) {
         if let Some(live) = self.registry.find(&id) {
-            live.ended.end();
+            live.end();
         }
         self.unknown.insert(id, ());
         self.cache.invalidate(&id).await;
     }
 
     fn standing(&self, live: &Live, now: Timestamp) -> Standing {
-        if live.ended.is_ended() || now >= live.expires_at() {
+        if now >= live.expires_at() {
             Standing::Over
         } else if self.is_idle(live, now) {
             Standing::PerhapsIdle

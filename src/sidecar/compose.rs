@@ -1,0 +1,118 @@
+//! From a configuration to what requests are answered with: nothing runs yet.
+
+use std::sync::Arc;
+
+use tokio::runtime;
+
+use super::{Options, StartError};
+use crate::{
+    access::AppRules,
+    config::{Config, SessionStore},
+    forward::Front,
+    gateway::{App, Apps, SignIns},
+    login::{Login, Origins, Party, Redeemed},
+    meter::ProviderCall,
+    pages::Pages,
+    relying_party::{Call, RelyingParty},
+    seal::KeyRing,
+    session::{Sessions, cookie::CookieNames},
+    store::MemoryStore,
+    upstream::Connector,
+};
+
+/// Of the configuration that the process starts with.
+const FIRST_GENERATION: u64 = 0;
+
+/// What the seal of an attempt's cookie is for.
+const ATTEMPT_PURPOSE: &str = "sign-in attempt";
+
+/// What requests are answered with.
+pub(super) struct Parts {
+    pub(super) apps: Arc<Apps>,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) parties: Vec<Party>,
+}
+
+pub(super) fn compose(config: &Config, options: &Options, background: &runtime::Handle) -> Result<Parts, StartError> {
+    let Options { clock, random, meter, .. } = options;
+    let ring = match config.keys.split_first() {
+        Some((first, others)) => KeyRing::new(first, others, random),
+        None => KeyRing::generated(random),
+    };
+    let store = match config.session.store {
+        SessionStore::Memory => Arc::new(MemoryStore::new()),
+    };
+    let sessions = Arc::new(Sessions::new(
+        store.clone(),
+        store,
+        config.session.clone(),
+        clock.clone(),
+        random.clone(),
+        background.clone(),
+    ));
+    let parties = config
+        .providers
+        .iter()
+        .map(|provider| {
+            let provider_meter = meter.provider(&provider.id);
+            let observer = provider_meter.clone();
+            let observe = Arc::new(move |call, took| observer.called(provider_call(call), took));
+            let relying_party = RelyingParty::new(Arc::clone(provider), clock.clone(), observe)
+                .map_err(|error| StartError::Provider { provider: provider.id.to_string(), error })?;
+            Ok(Party { relying_party: Arc::new(relying_party), meter: provider_meter })
+        })
+        .collect::<Result<Vec<_>, StartError>>()?;
+
+    let origins: Arc<[String]> = config.apps.iter().map(|app| app.public_url.origin()).collect();
+    let redeemed = Redeemed::default();
+    let apps = config
+        .apps
+        .iter()
+        .enumerate()
+        .map(|(place, app)| {
+            let of_this_app = |party: &&Party| app.providers.iter().any(|p| p.id == party.relying_party.provider().id);
+            let login = Login {
+                app: app.id.clone(),
+                origins: Origins {
+                    own: app.public_url.origin(),
+                    apps: Arc::clone(&origins),
+                    prefix: config.server.prefix.clone(),
+                },
+                cookies: CookieNames::new(app.public_url.scheme),
+                parties: parties.iter().filter(of_this_app).cloned().collect(),
+                sealer: ring.sealer(ATTEMPT_PURPOSE),
+                redeemed: redeemed.clone(),
+                sessions: Arc::clone(&sessions),
+                meter: meter.clone(),
+                background: background.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            };
+            let rules = AppRules::compile(app);
+            Ok(App {
+                place,
+                config: Arc::clone(app),
+                front: Front::new(app, &rules, FIRST_GENERATION),
+                rules,
+                login,
+                connector: Connector::new(&app.upstream)
+                    .map_err(|error| StartError::Upstream { app: app.id.to_string(), error })?,
+                meter: meter.app(&app.id),
+            })
+        })
+        .collect::<Result<Vec<_>, StartError>>()?;
+    let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
+    let apps =
+        Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
+    Ok(Parts { apps: Arc::new(apps), sessions, parties })
+}
+
+/// The counter of a call.
+fn provider_call(call: Call) -> ProviderCall {
+    match call {
+        Call::Discovery => ProviderCall::Discovery,
+        Call::Keys => ProviderCall::Keys,
+        Call::Token => ProviderCall::Token,
+        Call::UserInfo => ProviderCall::Userinfo,
+    }
+}

@@ -1,0 +1,56 @@
+//! The order in which a process stops: not ready, no more connections, no more requests, the last line.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::{runtime, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::meter::LogStream;
+
+/// Sees to it that things end in their order.
+pub(super) struct Conductor {
+    pub(super) background: runtime::Runtime,
+    pub(super) workers: Vec<JoinHandle<()>>,
+    pub(super) log: LogStream,
+    pub(super) draining: Arc<AtomicBool>,
+    pub(super) stop: CancellationToken,
+    pub(super) hurry: CancellationToken,
+    pub(super) serving: CancellationToken,
+    pub(super) ending: CancellationToken,
+    pub(super) drain_delay: Duration,
+    pub(super) stopped: watch::Sender<bool>,
+}
+
+impl Conductor {
+    pub(super) fn run(self) {
+        self.background.spawn(self.log.clone().run(self.ending.clone().cancelled_owned()));
+        self.background.block_on(async {
+            self.stop.cancelled().await;
+            self.draining.store(true, Ordering::Release);
+            tracing::info!(delay = ?self.drain_delay, "stopping: not ready any more, still accepting");
+            tokio::select! {
+                () = tokio::time::sleep(self.drain_delay) => {}
+                () = self.hurry.cancelled() => {}
+            }
+            tracing::info!("stopping: no more connections, requests under way are finished");
+        });
+        self.serving.cancel();
+        for worker in self.workers {
+            if worker.join().is_err() {
+                tracing::error!("a worker panicked");
+            }
+        }
+        tracing::info!("stopped");
+        self.ending.cancel();
+        self.background.shutdown_timeout(Duration::from_secs(1));
+        self.log.flush();
+        self.stopped.send_replace(true);
+    }
+}
