@@ -155,7 +155,7 @@ impl Fixture {
         }
     }
 
-    fn decide(&self, target: &Target, client: IpAddr, session: &Session) -> Decision {
+    fn decide<'s>(&self, target: &Target, client: IpAddr, session: &'s Session) -> Decision<'s> {
         let route = self.rules.route(&Method::GET, target);
         let signed_in = SignedIn { visitor: session.visitor(), ended: session.ended() };
         self.rules.decide(route, client, Some(signed_in))

@@ -70,9 +70,9 @@ pub struct SignedIn<'a> {
 
 /// What is to be done with a request.
 #[derive(Debug)]
-pub enum Decision {
+pub enum Decision<'s> {
     /// It goes to the upstream.
-    Permit(Permit),
+    Permit(Permit<'s>),
     /// Nobody is signed in, and the route wants somebody.
     SignIn,
     /// Somebody is signed in, who may not pass.
@@ -81,18 +81,13 @@ pub enum Decision {
 
 /// The proof that a request may go to the upstream.
 #[derive(Debug)]
-pub struct Permit {
-    ended: Option<Ended>,
+pub struct Permit<'s> {
+    ended: Option<&'s Ended>,
 }
 
-impl Permit {
+impl<'s> Permit<'s> {
     /// The end of the session that it was given to; `None` where it was given to anybody (a public route).
-    pub fn session_end(&self) -> Option<&Ended> {
-        self.ended.as_ref()
-    }
-
-    /// The same for whoever goes on when the request has been sent: the stream of its answer.
-    pub fn into_session_end(self) -> Option<Ended> {
+    pub fn session_end(&self) -> Option<&'s Ended> {
         self.ended
     }
 }
@@ -150,13 +145,13 @@ impl AppRules {
     }
 
     /// Decides about one request.
-    pub fn decide(&self, route: RouteMatch, client: IpAddr, signed_in: Option<SignedIn<'_>>) -> Decision {
+    pub fn decide<'s>(&self, route: RouteMatch, client: IpAddr, signed_in: Option<SignedIn<'s>>) -> Decision<'s> {
         match (route, signed_in) {
             (RouteMatch::Public(_), _) => Decision::Permit(Permit { ended: None }),
             (RouteMatch::Default, None) => Decision::SignIn,
             (RouteMatch::Default, Some(SignedIn { visitor, ended })) => match self.refusal(visitor, client) {
                 Some(denial) => Decision::Deny(denial),
-                None => Decision::Permit(Permit { ended: Some(ended.clone()) }),
+                None => Decision::Permit(Permit { ended: Some(ended) }),
             },
         }
     }

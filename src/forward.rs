@@ -68,7 +68,7 @@ impl Front {
 /// A request on its way through, with everything that was found out about it.
 pub struct Passage<'a> {
     /// The proof that it may pass.
-    pub permit: Permit,
+    pub permit: Permit<'a>,
     /// Whose it is; `None` on public routes.
     pub session: Option<&'a Arc<Session>>,
     /// Who is told that a session is in use.
@@ -99,13 +99,12 @@ pub enum Error {
     SessionEnded,
 }
 
-/// Sends a request through. With the answer comes the end of the session that it is
-/// for: the answer must not outlive it.
+/// Sends a request through. The answer must not outlive the session that it is for.
 pub async fn forward(
     front: &Front,
     upstream: &Upstream,
     passage: Passage<'_>,
-) -> Result<(Response<ResponseBody>, Option<Ended>), Error> {
+) -> Result<Response<ResponseBody>, Error> {
     let Passage { permit, session, sessions, target, client, request_id, mut head, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {
@@ -131,12 +130,12 @@ pub async fn forward(
             response
         }
     };
-    if permit.session_end().is_some_and(Ended::is_ended) {
+    if session.is_some_and(|session| session.has_ended()) {
         // An answer that was on its way when the session ended is nobody's any more.
         return Err(Error::SessionEnded);
     }
     let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
-    Ok((response_head::cleanse(response, &front.origins, protection), permit.into_session_end()))
+    Ok(response_head::cleanse(response, &front.origins, protection))
 }
 
 /// The head that the upstream gets: the visitor's without what they must not say,

@@ -105,17 +105,17 @@ async fn walk(
         return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
     }
     let route = app.rules.route(&head.method, &target);
-    let session = match route {
+    visit.trace.session = match route {
         RouteMatch::Public(_) => None,
         RouteMatch::Default => find_session(worker, &app, &head.headers).await?.map(|(_, session)| session),
     };
-    visit.trace.session.clone_from(&session);
-    let signed_in = session.as_ref().map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
+    let session = visit.trace.session.as_ref();
+    let signed_in = session.map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
     match app.rules.decide(route, client.address(), signed_in) {
         Decision::Permit(permit) => {
             let passage = Passage {
                 permit,
-                session: session.as_ref(),
+                session,
                 sessions: &apps.sessions,
                 target: &target,
                 client: &client,
@@ -124,9 +124,9 @@ async fn walk(
                 body,
             };
             let sent = instant();
-            let (response, ended) = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
             app.meter.upstream_answered(instant().duration_since(sent));
-            Ok(response.map(|body| Body::upstream(body, ended)))
+            Ok(response.map(Body::upstream))
         }
         Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,

@@ -37,7 +37,7 @@ pub use access_line::{AccessLine, AccessLog, WorkerLog};
 pub use histogram::Histogram;
 use label::{AppClass, AppLabel, AppReason, CallLabel, ProviderLabel, ReasonLabel, SignInLabel};
 pub use label::{Metadata, ProviderCall};
-pub use line::{Line, LineFormat, Literal, TimeText};
+pub use line::{Key, Line, LineFormat, Literal, TimeText};
 pub use log_stream::{Lane, LogStream};
 pub use redacted_headers::RedactedHeaders;
 

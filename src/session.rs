@@ -111,6 +111,11 @@ impl Session {
         self.live.expires_at()
     }
 
+    /// Whether somebody or something has ended it.
+    pub fn has_ended(&self) -> bool {
+        self.live.has_ended()
+    }
+
     /// Tells whoever works on its behalf that it is over.
     pub fn ended(&self) -> &Ended {
         &self.live.ended

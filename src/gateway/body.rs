@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::worker::Finish;
-use crate::{identity::Ended, upstream::ResponseBody};
+use crate::{session::Session, upstream::ResponseBody};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -34,7 +34,6 @@ enum Content {
 #[derive(Debug)]
 struct Stream {
     body: ResponseBody,
-    ended: Option<Ended>,
     /// Made when the stream first makes us wait: a short answer never does.
     at_end: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Whether a part of it is out: what follows is passed on only as long as the session lives.
@@ -63,9 +62,9 @@ impl Body {
         Self { content: Content::Own(content.into()), finish: None }
     }
 
-    /// The upstream's, until the session ends; `None` where there is none to end.
-    pub fn upstream(body: ResponseBody, ended: Option<Ended>) -> Self {
-        Self { content: Content::Upstream(Stream { body, ended, at_end: None, begun: false }), finish: None }
+    /// The upstream's, for as long as the session lives that the request came with.
+    pub fn upstream(body: ResponseBody) -> Self {
+        Self { content: Content::Upstream(Stream { body, at_end: None, begun: false }), finish: None }
     }
 
     /// Has something done when the answer is over.
@@ -89,7 +88,10 @@ impl HttpBody for Body {
                 this.content = Content::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Content::Upstream(stream) => stream.poll_frame(cx),
+            Content::Upstream(stream) => {
+                let session = this.finish.as_ref().and_then(|finish| finish.trace.session.as_deref());
+                stream.poll_frame(cx, session)
+            }
         };
         if let (Poll::Ready(Some(Ok(frame))), Some(finish)) = (&frame, &mut this.finish) {
             finish.sent(frame.data_ref().map_or(0, Bytes::len));
@@ -115,18 +117,22 @@ impl HttpBody for Body {
 }
 
 impl Stream {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: Option<&Session>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // An upstream that never makes us wait is cut here. `forward` has looked before the first part,
         // so that a short answer costs no further look.
-        if self.begun && self.ended.as_ref().is_some_and(Ended::is_ended) {
+        if self.begun && session.is_some_and(Session::has_ended) {
             return Poll::Ready(Some(Err(Broken::SessionEnded)));
         }
         self.begun = true;
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Broken::Upstream))),
             Poll::Pending => {
-                let Some(ended) = &self.ended else { return Poll::Pending };
-                let at_end = self.at_end.get_or_insert_with(|| Box::pin(ended.ended()));
+                let Some(session) = session else { return Poll::Pending };
+                let at_end = self.at_end.get_or_insert_with(|| Box::pin(session.ended().ended()));
                 at_end.as_mut().poll(cx).map(|()| Some(Err(Broken::SessionEnded)))
             }
         }

@@ -8,7 +8,7 @@ use std::{net::IpAddr, time::Duration};
 use http::Version;
 use tracing::Level;
 
-use super::{Lane, Line, LineFormat, LogStream, TimeText};
+use super::{Lane, Line, LineFormat, LogStream, TimeText, line::key};
 
 /// What is written about one request when its answer is done.
 #[derive(Clone, Copy, Debug)]
@@ -41,22 +41,22 @@ impl AccessLine<'_> {
     /// Writes the line; the fields stand in the order in which eyes look for them.
     fn encode(&self, out: &mut Vec<u8>, time: &mut TimeText, format: LineFormat) {
         let mut line = Line::begin(out, format, time, self.unix_millis, Level::INFO, "request");
-        line.text("method", self.method);
-        line.text("path", self.path);
-        line.number("status", self.status.into());
-        line.millis("duration_ms", self.duration);
+        line.text(key!("method"), self.method);
+        line.text(key!("path"), self.path);
+        line.number(key!("status"), self.status.into());
+        line.millis(key!("duration_ms"), self.duration);
         if let Some(bytes) = self.bytes {
-            line.number("bytes", bytes);
+            line.number(key!("bytes"), bytes);
         }
         if !self.app.is_empty() {
-            line.text("app", self.app);
+            line.text(key!("app"), self.app);
         }
         if let Some(user) = self.user {
-            line.text("user", user);
+            line.text(key!("user"), user);
         }
-        line.address("client", self.client);
-        line.text("protocol", protocol_name(self.protocol));
-        line.text("request_id", self.request_id);
+        line.address(key!("client"), self.client);
+        line.text(key!("protocol"), protocol_name(self.protocol));
+        line.text(key!("request_id"), self.request_id);
         line.end();
     }
 }

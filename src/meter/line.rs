@@ -63,8 +63,8 @@ impl<'b> Line<'b> {
     }
 
     /// Adds a text of any origin.
-    pub fn text(&mut self, key: &'static str, value: &str) {
-        self.key(key);
+    pub fn text(&mut self, key: impl Into<Key>, value: &str) {
+        self.key(key.into());
         if self.format == LineFormat::Human && !value.is_empty() && value.bytes().all(stands_alone) {
             self.out.extend_from_slice(value.as_bytes());
         } else {
@@ -75,14 +75,14 @@ impl<'b> Line<'b> {
     }
 
     /// Adds a whole number.
-    pub fn number(&mut self, key: &'static str, value: u64) {
-        self.key(key);
+    pub fn number(&mut self, key: impl Into<Key>, value: u64) {
+        self.key(key.into());
         push_number(self.out, value);
     }
 
     /// Adds what is spelled the same in JSON: a number or a truth value.
-    pub fn literal(&mut self, key: &'static str, value: impl Into<Literal>) {
-        self.key(key);
+    pub fn literal(&mut self, key: impl Into<Key>, value: impl Into<Literal>) {
+        self.key(key.into());
         // Writing to a vector does not fail.
         let _ = match value.into() {
             Literal::Signed(value) => write!(self.out, "{value}"),
@@ -93,8 +93,8 @@ impl<'b> Line<'b> {
     }
 
     /// Adds a duration in milliseconds, to the microsecond.
-    pub fn millis(&mut self, key: &'static str, value: Duration) {
-        self.key(key);
+    pub fn millis(&mut self, key: impl Into<Key>, value: Duration) {
+        self.key(key.into());
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
         push_number(self.out, micros / 1_000);
         let rest = micros % 1_000;
@@ -102,8 +102,8 @@ impl<'b> Line<'b> {
     }
 
     /// Adds an address.
-    pub fn address(&mut self, key: &'static str, value: IpAddr) {
-        self.key(key);
+    pub fn address(&mut self, key: impl Into<Key>, value: IpAddr) {
+        self.key(key.into());
         let quote: &[u8] = if self.format == LineFormat::Json { b"\"" } else { b"" };
         self.out.extend_from_slice(quote);
         match value {
@@ -131,21 +131,51 @@ impl<'b> Line<'b> {
         });
     }
 
-    fn key(&mut self, key: &'static str) {
-        match self.format {
-            LineFormat::Json => {
+    fn key(&mut self, key: Key) {
+        match (self.format, key) {
+            (LineFormat::Json, Key::Spelled { json, .. }) => self.out.extend_from_slice(json.as_bytes()),
+            (LineFormat::Human, Key::Spelled { human, .. }) => self.out.extend_from_slice(human.as_bytes()),
+            (LineFormat::Json, Key::Name(name)) => {
                 self.out.extend_from_slice(b",\"");
-                self.out.extend_from_slice(key.as_bytes());
+                self.out.extend_from_slice(name.as_bytes());
                 self.out.extend_from_slice(b"\":");
             }
-            LineFormat::Human => {
+            (LineFormat::Human, Key::Name(name)) => {
                 self.out.push(b' ');
-                self.out.extend_from_slice(key.as_bytes());
+                self.out.extend_from_slice(name.as_bytes());
                 self.out.push(b'=');
             }
         }
     }
 }
+
+/// The name of a field.
+#[derive(Clone, Copy, Debug)]
+pub enum Key {
+    /// A name that is known when the line is written.
+    Name(&'static str),
+    /// A name with all that stands around it, put together at compile time ([`key!`]).
+    Spelled {
+        /// In JSON.
+        json: &'static str,
+        /// For eyes.
+        human: &'static str,
+    },
+}
+
+impl From<&'static str> for Key {
+    fn from(name: &'static str) -> Self {
+        Self::Name(name)
+    }
+}
+
+/// A field's name for lines that are written often: one piece instead of three.
+macro_rules! key {
+    ($name:literal) => {
+        $crate::meter::Key::Spelled { json: concat!(",\"", $name, "\":"), human: concat!(" ", $name, "=") }
+    };
+}
+pub(super) use key;
 
 /// A value that JSON writes without quotes.
 #[derive(Clone, Copy, Debug, PartialEq)]

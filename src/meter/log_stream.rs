@@ -29,7 +29,7 @@ use super::{Meter, TimeText};
 const FLUSH_AFTER: Duration = Duration::from_millis(100);
 
 /// How much one lane gathers before it calls for the writer.
-const BATCH_BYTES: usize = 32 * 1024;
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// How much one lane holds while the output is blocked.
 const LANE_BYTES: usize = 1024 * 1024;

@@ -190,14 +190,10 @@ fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
 /// them (RFC 6265 §5.2 step 4; quotes stay, §4.1.1 makes them part of the value).
 /// What has no `=` has no name, and is none of ours.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    headers
-        .get_all(header::COOKIE)
-        .into_iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|part| {
-            let equals = part.iter().position(|byte| *byte == b'=')?;
-            Some((part[..equals].trim_ascii(), part[equals + 1..].trim_ascii()))
-        })
+    headers.get_all(header::COOKIE).into_iter().flat_map(|value| upstream::parts(value.as_bytes())).filter_map(|part| {
+        let equals = part.iter().position(|byte| *byte == b'=')?;
+        Some((part[..equals].trim_ascii(), part[equals + 1..].trim_ascii()))
+    })
 }
 
 #[cfg(test)]

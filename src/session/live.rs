@@ -53,6 +53,10 @@ impl Live {
         Timestamp::from_unix(self.last_used.load(Ordering::Relaxed))
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.expires_at.load(Ordering::Acquire) == OVER
+    }
+
     /// Ends it, for all who hold it and for good.
     pub(super) fn end(&self) {
         self.expires_at.store(OVER, Ordering::Release);

@@ -64,9 +64,9 @@ where
             line.text("target", metadata.target());
             for (name, value) in &fields.named {
                 match value {
-                    Value::Text(text) => line.text(name, text),
-                    Value::Number(number) => line.number(name, *number),
-                    Value::Literal(literal) => line.literal(name, *literal),
+                    Value::Text(text) => line.text(*name, text),
+                    Value::Number(number) => line.number(*name, *number),
+                    Value::Literal(literal) => line.literal(*name, *literal),
                 }
             }
             line.end();

@@ -8,6 +8,8 @@
 //! All other bytes stay as they are, in their order: apps sign, count and quote
 //! their cookies in ways that no parser here could foresee.
 
+use std::iter;
+
 use bytes::Bytes;
 use http::HeaderValue;
 
@@ -71,8 +73,14 @@ pub fn sets_ours(set_cookie: &[u8]) -> bool {
 }
 
 /// What stands between semicolons (RFC 6265 §5.4); quotes protect nothing there.
-fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b';')
+pub(super) fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    iter::from_fn(move || {
+        let value = rest?;
+        let end = memchr::memchr(b';', value);
+        rest = end.map(|end| &value[end + 1..]);
+        Some(&value[..end.unwrap_or(value.len())])
+    })
 }
 
 /// A part without `=` is judged as a name: that is how many servers read it.
