@@ -86,7 +86,8 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// The address, if it counts: the only one that rules and headers may see.
+    /// The address, if it counts: the only one that `allow` and the headers may see. (`deny` sees any:
+    /// not having verified an address must be no way around it.)
     pub fn trusted_email(&self) -> Option<&EmailAddress> {
         match self.email_trust {
             EmailTrust::Trusted => self.email.as_ref(),
