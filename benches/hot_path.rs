@@ -8,18 +8,19 @@
 use std::{hint::black_box, net::IpAddr, sync::Arc};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use vestibule::{
-    access::{AppRules, Decision, SignedIn},
+    access::{AppRules, Decision, SignedIn, Standing},
     clock::Clock,
     config::Config,
-    forward::{Front, upstream_head},
+    forward::{Front, IdentityHeaders, upstream_head},
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
     random::Random,
     request::{Client, Peer, Target, framing},
-    session::{Cached, NewSession, Recent, Session, Sessions, Tokens, cookie::CookieNames},
+    session::{CookieSecret, Guest, NewSession, Recent, Sessions, Tokens, cookie::CookieNames},
     store::MemoryStore,
 };
 
@@ -76,7 +77,8 @@ struct Fixture {
     front: Front,
     names: CookieNames,
     sessions: Arc<Sessions>,
-    recent: Recent,
+    clock: Clock,
+    recent: Recent<(Standing, IdentityHeaders)>,
     heads: Vec<HeaderMap>,
 }
 
@@ -88,11 +90,12 @@ fn fixture() -> Fixture {
     let names = CookieNames::new(app.public_url.scheme);
     let store = Arc::new(MemoryStore::new());
     let (clock, random) = (Clock::system(), Random::system());
+    let recent = Recent::new(&random);
     let sessions = Arc::new(Sessions::new(
         store.clone(),
         store,
         config.session.clone(),
-        clock,
+        clock.clone(),
         random,
         background.handle().clone(),
     ));
@@ -101,8 +104,8 @@ fn fixture() -> Fixture {
         std::thread::yield_now();
     }
     let heads = (0..SESSIONS).map(|n| background.block_on(signed_in(&sessions, &config, &names, n))).collect();
-    let front = Front::new(app, &rules, 0);
-    Fixture { _background: background, rules, front, names, sessions, recent: Recent::default(), heads, config }
+    let front = Front::new(app, &rules);
+    Fixture { _background: background, rules, front, names, clock, sessions, recent, heads, config }
 }
 
 /// The head of a browser that is signed in as the `n`-th visitor.
@@ -147,17 +150,28 @@ fn request(headers: HeaderMap) -> Parts {
 }
 
 impl Fixture {
-    fn session(&self, headers: &HeaderMap) -> Arc<Session> {
-        let secret = self.names.session_secret(headers).expect("the cookie is there");
-        match self.sessions.cached(&self.recent, &self.config.apps[0].id, &secret) {
-            Cached::Hit(session) => session,
-            Cached::Unknown | Cached::Miss => panic!("the session is cached"),
-        }
+    fn session(&self, headers: &HeaderMap) -> Arc<Guest<(Standing, IdentityHeaders)>> {
+        let app = &self.config.apps[0].id;
+        let cookie = self.names.session_value(headers).expect("the cookie is there");
+        let tag = self.recent.tag(app, cookie);
+        self.recent.get(tag, &self.sessions, self.clock.moment()).unwrap_or_else(|| {
+            let secret = CookieSecret::parse(cookie).expect("our own spelling");
+            let found = self.sessions.resolve(app, &secret).now_or_never().expect("it is in memory");
+            let session = found.expect("the store is up").expect("it lives");
+            let made = (self.rules.judge(session.visitor()), self.front.identity_headers(session.visitor()));
+            self.recent.keep(tag, session, made)
+        })
     }
 
-    fn decide<'s>(&self, target: &Target, client: IpAddr, session: &'s Session) -> Decision<'s> {
+    fn decide<'s>(
+        &self,
+        target: &Target,
+        client: IpAddr,
+        guest: &'s Guest<(Standing, IdentityHeaders)>,
+    ) -> Decision<'s> {
         let route = self.rules.route(&Method::GET, target);
-        let signed_in = SignedIn { visitor: session.visitor(), ended: session.ended() };
+        let (visitor, standing) = (guest.session().visitor(), guest.made().0);
+        let signed_in = SignedIn { visitor, standing, ended: guest.pulse().ended() };
         self.rules.decide(route, client, Some(signed_in))
     }
 }
@@ -190,7 +204,7 @@ fn hot_path(criterion: &mut Criterion) {
             || hot.clone(),
             |headers| {
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session), &client, id, headers)
+                upstream_head(&fixture.front, Some(&session.made().1), &client, id, headers)
             },
             BatchSize::SmallInput,
         );
@@ -206,7 +220,7 @@ fn hot_path(criterion: &mut Criterion) {
                 let decision = fixture.decide(&target, client.address(), &session);
                 assert!(matches!(decision, Decision::Permit(_)), "they are on the list");
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session), &client, id, head.headers)
+                upstream_head(&fixture.front, Some(&session.made().1), &client, id, head.headers)
             },
             BatchSize::SmallInput,
         );

@@ -2,16 +2,14 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, Request, Response, header::REFERER, request};
+use http::{HeaderValue, Request, Response, header::REFERER, request};
 use hyper::body::Incoming;
 
 use crate::{
-    access::{Decision, RouteMatch, SignedIn},
+    access::{Decision, RouteMatch},
     clock::instant,
-    forward::{self, Passage},
-    login::Live,
+    forward::{self, PassingSession, Passage},
     request::{Audience, Client, Place, Target, framing},
-    session::Cached,
 };
 
 mod anonymous;
@@ -19,6 +17,7 @@ mod answer;
 mod apps;
 mod body;
 mod connection;
+mod guest;
 mod own;
 mod refusal;
 mod worker;
@@ -44,13 +43,13 @@ pub async fn handle(
     let in_a_page = audience == Audience::FrameOrUnsafeNavigation;
     let trace = Trace {
         id: worker.next_id(),
-        started: instant(),
+        started: worker.clock.moment(),
         method: head.method.clone(),
         protocol: head.version,
         path: None,
         client: connection.peer.address(),
         app: None,
-        session: None,
+        guest: None,
     };
     // Dropped with this future where the visitor leaves before there is an answer.
     let mut finish = Finish { worker, connection, trace, status: None, bytes: 0 };
@@ -105,17 +104,16 @@ async fn walk(
         return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
     }
     let route = app.rules.route(&head.method, &target);
-    visit.trace.session = match route {
+    visit.trace.guest = match route {
         RouteMatch::Public(_) => None,
-        RouteMatch::Default => find_session(worker, &app, &head.headers).await?.map(|(_, session)| session),
+        RouteMatch::Default => guest::find(worker, &app, &head.headers, visit.trace.started).await?,
     };
-    let session = visit.trace.session.as_ref();
-    let signed_in = session.map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
-    match app.rules.decide(route, client.address(), signed_in) {
+    let guest = visit.trace.guest.as_deref();
+    match app.rules.decide(route, client.address(), guest.map(guest::signed_in)) {
         Decision::Permit(permit) => {
             let passage = Passage {
                 permit,
-                session,
+                session: guest.map(|guest| PassingSession { pulse: guest.pulse(), identity: &guest.made().identity }),
                 sessions: &apps.sessions,
                 target: &target,
                 client: &client,
@@ -132,15 +130,4 @@ async fn walk(
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
-}
-
-/// The live session of this browser at this app.
-async fn find_session(worker: &Worker, app: &App, headers: &HeaderMap) -> Result<Option<Live>, Refusal> {
-    let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
-    let found = match worker.apps.sessions.cached(&worker.recent, &app.config.id, &secret) {
-        Cached::Hit(session) => Some(session),
-        Cached::Unknown => None,
-        Cached::Miss => worker.apps.sessions.resolve(&app.config.id, &secret).await?,
-    };
-    Ok(found.map(|session| (secret, session)))
 }

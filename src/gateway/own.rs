@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{App, Body, Visit, Worker, answer, find_session, refusal::Refusal};
+use super::{App, Body, Visit, Worker, answer, guest, refusal::Refusal};
 use crate::{
     identity::ProviderId,
     login::{Begin, Finished, Initiative, Live, ReturnTarget},
@@ -121,13 +121,14 @@ pub(super) async fn answer(
         return answer::asset(&worker.apps.pages, &head.method, asset);
     }
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
-    let live = match endpoint {
+    visit.trace.guest = match endpoint {
         "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => {
-            find_session(worker, app, &head.headers).await?
+            guest::find(worker, app, &head.headers, visit.trace.started).await?
         }
         _ => None,
     };
-    visit.trace.session = live.as_ref().map(|(_, session)| Arc::clone(session));
+    let session = visit.trace.guest.as_ref().map(|guest| Arc::clone(guest.session()));
+    let live = app.login.cookies.session_secret(&head.headers).zip(session);
     let request = OwnRequest { worker, app, audience: visit.audience, client, head, query: head.uri.query(), live };
     let get = matches!(head.method, Method::GET | Method::HEAD);
     let post = head.method == Method::POST;

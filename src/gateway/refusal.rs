@@ -201,7 +201,7 @@ impl Refusal {
             return answer::page(telling.status, apps.pages.unauthorized(&page), Framing::SameOrigin, &[]);
         }
         let account = match self {
-            Self::Denied(_) => visit.trace.session.as_ref().map(|session| session.visitor().account_label()),
+            Self::Denied(_) => visit.trace.guest.as_ref().map(|guest| guest.session().visitor().account_label()),
             _ => None,
         };
         let html = apps.pages.refusal(&RefusalPage {
@@ -245,7 +245,7 @@ impl Refusal {
     fn log(&self, status: StatusCode, visit: &Visit<'_>) {
         let app = visit.trace.app.as_deref().map_or("-", |app| app.config.id.as_str());
         let (request_id, reason, client) = (visit.trace.id.as_str(), self.reason(), visit.trace.client);
-        let subject = visit.trace.session.as_ref().map(|session| session.visitor().subject.as_str());
+        let subject = visit.trace.guest.as_ref().map(|guest| guest.made().subject.as_str());
         let provider_fault = matches!(self, Self::Login(login::Error::Provider(error)) if !matches!(error, relying_party::Error::Rejected(_)));
         if status.is_server_error() || provider_fault {
             tracing::warn!(request_id, reason, app, %client, subject, status = status.as_u16(), error = %self, "refused");

@@ -107,14 +107,11 @@ fn extension(name: &str) -> HeaderKind {
 /// Only what is the app's can be declared away: naming our own headers there removes
 /// nothing (CVE-2024-45410, CVE-2025-48865; threat 48), nor does naming what frames the message.
 pub fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
-    let options = |line: &HeaderValue| {
-        let names = line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii);
-        let listed = names.filter(|option| !option.eq_ignore_ascii_case(b"keep-alive") && !option.is_empty());
-        listed.filter_map(|option| HeaderName::from_bytes(option).ok()).collect::<Vec<_>>()
-    };
     let lines = headers.get_all(header::CONNECTION).into_iter();
-    lines
-        .flat_map(options)
+    let options = lines.flat_map(|line| line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii));
+    options
+        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case(b"keep-alive"))
+        .filter_map(|option| HeaderName::from_bytes(option).ok())
         .filter(|name| HeaderKind::of(name) == HeaderKind::EndToEnd && *name != header::CONTENT_LENGTH)
 }
 

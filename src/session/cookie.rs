@@ -100,9 +100,14 @@ impl CookieNames {
         CookieName(self.loop_marker.to_owned())
     }
 
-    /// The session's secret, found as [`CookieName::find`] does. Runs once a request.
+    /// The session cookie's value, found as [`CookieName::find`] does. Runs once a request.
+    pub fn session_value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        find(headers, self.session)
+    }
+
+    /// The secret in it.
     pub fn session_secret(&self, headers: &HeaderMap) -> Option<CookieSecret> {
-        find(headers, self.session).and_then(CookieSecret::parse)
+        self.session_value(headers).and_then(CookieSecret::parse)
     }
 
     /// The attempts that are open in this browser, in its order.

@@ -20,9 +20,6 @@ use crate::{
     upstream::Connector,
 };
 
-/// Of the configuration that the process starts with.
-const FIRST_GENERATION: u64 = 0;
-
 /// What the seal of an attempt's cookie is for.
 const ATTEMPT_PURPOSE: &str = "sign-in attempt";
 
@@ -92,7 +89,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             Ok(App {
                 place,
                 config: Arc::clone(app),
-                front: Front::new(app, &rules, FIRST_GENERATION),
+                front: Front::new(app, &rules),
                 rules,
                 login,
                 connector: Connector::new(&app.upstream)
