@@ -19,7 +19,7 @@ use vestibule::{
     forward::{Front, IdentityHeaders, upstream_head},
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
     random::Random,
-    request::{Client, Peer, Target, framing},
+    request::{Client, Fields, Peer, Target, framing},
     session::{CookieSecret, Guest, NewSession, Recent, Sessions, Tokens, cookie::CookieNames},
     store::MemoryStore,
 };
@@ -153,7 +153,7 @@ impl Fixture {
     fn session(&self, headers: &HeaderMap) -> Arc<Guest<(Standing, IdentityHeaders)>> {
         let app = &self.config.apps[0].id;
         let cookie = self.names.session_value(headers).expect("the cookie is there");
-        let tag = self.recent.tag(app, cookie);
+        let tag = self.recent.tag(0, cookie);
         self.recent.get(tag, &self.sessions, self.clock.moment()).unwrap_or_else(|| {
             let secret = CookieSecret::parse(cookie).expect("our own spelling");
             let found = self.sessions.resolve(app, &secret).now_or_never().expect("it is in memory");
@@ -204,7 +204,8 @@ fn hot_path(criterion: &mut Criterion) {
             || hot.clone(),
             |headers| {
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session.made().1), &client, id, headers)
+                let removals = Fields::read(&headers).into_removals();
+                upstream_head(&fixture.front, Some(&session.made().1), &client, id, headers, removals)
             },
             BatchSize::SmallInput,
         );
@@ -213,14 +214,16 @@ fn hot_path(criterion: &mut Criterion) {
         bench.iter_batched(
             || request(turn.next().expect("a cycle does not end").clone()),
             |head| {
-                framing::check(&head).expect("well framed");
+                let fields = Fields::read(&head.headers);
+                framing::check(&head, &fields).expect("well framed");
+                let removals = fields.into_removals();
                 let client = Client::resolve(&peer, &head.headers, &[]);
                 let target = Target::parse(&head.uri).expect("a plain target");
                 let session = fixture.session(&head.headers);
                 let decision = fixture.decide(&target, client.address(), &session);
                 assert!(matches!(decision, Decision::Permit(_)), "they are on the list");
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session.made().1), &client, id, head.headers)
+                upstream_head(&fixture.front, Some(&session.made().1), &client, id, head.headers, removals)
             },
             BatchSize::SmallInput,
         );

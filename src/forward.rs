@@ -14,7 +14,7 @@ use crate::{
     access::{AppRules, MethodOverrides, Permit},
     config,
     identity::{Ended, Visitor},
-    request::{Client, Target, framing::is_websocket_handshake},
+    request::{Client, Removals, Target, framing::is_websocket_handshake},
     session::{Pulse, Sessions},
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
@@ -85,6 +85,8 @@ pub struct Passage<'a> {
     pub request_id: HeaderValue,
     /// Its head.
     pub head: request::Parts,
+    /// What of the head ends here.
+    pub removals: Removals,
     /// Its body.
     pub body: Incoming,
 }
@@ -118,7 +120,7 @@ pub async fn forward(
     upstream: &Upstream,
     passage: Passage<'_>,
 ) -> Result<Response<ResponseBody>, Error> {
-    let Passage { permit, session, sessions, target, client, request_id, mut head, body } = passage;
+    let Passage { permit, session, sessions, target, client, request_id, mut head, removals, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
@@ -127,7 +129,7 @@ pub async fn forward(
     head.extensions.clear();
 
     let identity = session.map(|session| session.identity);
-    head.headers = upstream_head(front, identity, client, request_id, head.headers);
+    head.headers = upstream_head(front, identity, client, request_id, head.headers, removals);
     head.uri = Uri::from(target.path_and_query().clone());
 
     let response = match visitor_side {
@@ -160,8 +162,9 @@ pub fn upstream_head(
     client: &Client<'_>,
     request_id: HeaderValue,
     mut headers: HeaderMap,
+    removals: Removals,
 ) -> HeaderMap {
-    request_head::cleanse(&mut headers, front.method_overrides);
+    request_head::cleanse(&mut headers, removals, front.method_overrides);
     request_head::set(&mut headers, front, client, request_id);
     for (name, value) in identity.into_iter().flatten() {
         headers.insert(*name, value.clone());

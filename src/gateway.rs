@@ -9,7 +9,7 @@ use crate::{
     access::{Decision, RouteMatch},
     clock::instant,
     forward::{self, PassingSession, Passage},
-    request::{Audience, Client, Place, Target, framing},
+    request::{Audience, Client, Fields, Place, Target, framing},
 };
 
 mod anonymous;
@@ -39,8 +39,6 @@ pub async fn handle(
 ) -> Result<Response<Body>, Infallible> {
     connection.activity.busy();
     let (head, body) = request.into_parts();
-    let audience = Audience::of(&head);
-    let in_a_page = audience == Audience::FrameOrUnsafeNavigation;
     let trace = Trace {
         id: worker.next_id(),
         started: worker.clock.moment(),
@@ -52,12 +50,8 @@ pub async fn handle(
         guest: None,
     };
     // Dropped with this future where the visitor leaves before there is an answer.
-    let mut finish = Finish { worker, connection, trace, status: None, bytes: 0 };
-    let mut visit = Visit {
-        audience,
-        referer: in_a_page.then(|| head.headers.get(REFERER).cloned()).flatten(),
-        trace: &mut finish.trace,
-    };
+    let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
+    let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
     let answered = walk(&finish.worker, &finish.connection, &mut visit, head, body).await;
     let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
     finish.answered(response.status());
@@ -66,7 +60,7 @@ pub async fn handle(
 
 /// What is known of a request so far: for its answer and its access line.
 pub(crate) struct Visit<'r> {
-    /// What kind of answer its sender can use.
+    /// What kind of answer its sender can use, once the head has been looked at.
     audience: Audience,
     /// The page that a frame or form belongs to, as far as it says so: where a sign-in is to lead.
     referer: Option<HeaderValue>,
@@ -82,7 +76,12 @@ async fn walk(
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
-    let host = framing::check(&head)?;
+    let fields = Fields::read(&head.headers);
+    visit.audience = Audience::of(&head, &fields);
+    if visit.audience == Audience::FrameOrUnsafeNavigation {
+        visit.referer = head.headers.get(REFERER).cloned();
+    }
+    let host = framing::check(&head, &fields)?;
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
     visit.trace.client = client.address();
     if let Some(id) = RequestId::given(&client, &head.headers) {
@@ -118,6 +117,7 @@ async fn walk(
                 target: &target,
                 client: &client,
                 request_id: visit.trace.id.header(),
+                removals: fields.into_removals(),
                 head,
                 body,
             };

@@ -7,6 +7,7 @@
 //!
 //! | question | answer |
 //! |---|---|
+//! | what stands in its head? | [`Fields`], one look at each |
 //! | is it one request, and for which host? | [`framing::check`], [`Host`] |
 //! | which resource, and how else could an upstream read it? | [`Target`], [`Reading`] |
 //! | who sent it? | [`Peer`], [`Client`] |
@@ -14,11 +15,11 @@
 //! | what is this header to us? | [`HeaderKind`] |
 //!
 //! All of it runs on every request: no allocation for an ordinary one, one pass
-//! over the path, nothing looked up twice. [`Audience`] is only asked when we
-//! answer ourselves.
+//! over the head, one over the path, nothing looked up twice.
 
 mod audience;
 pub mod client;
+mod fields;
 pub mod framing;
 mod header;
 mod host;
@@ -26,6 +27,7 @@ mod target;
 
 pub use audience::Audience;
 pub use client::{Client, Peer};
+pub use fields::{Fields, Presence, Removals};
 pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};

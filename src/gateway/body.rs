@@ -20,7 +20,8 @@ use crate::{session::Pulse, upstream::ResponseBody};
 #[derive(Debug)]
 pub struct Body {
     content: Content,
-    finish: Option<Finish>,
+    /// Apart from the rest, which moves about a lot on its way to the wire.
+    finish: Option<Box<Finish>>,
 }
 
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Body {
 
     /// Has something done when the answer is over.
     #[must_use]
-    pub(super) fn finishing(mut self, finish: Finish) -> Self {
+    pub(super) fn finishing(mut self, finish: Box<Finish>) -> Self {
         self.finish = Some(finish);
         self
     }

@@ -40,7 +40,7 @@ pub(super) async fn find(
 ) -> Result<Option<Arc<Guest>>, Refusal> {
     let Some(cookie) = app.login.cookies.session_value(headers) else { return Ok(None) };
     let sessions = &worker.apps.sessions;
-    let tag = worker.recent.tag(&app.config.id, cookie);
+    let tag = worker.recent.tag(app.place, cookie);
     if let Some(guest) = worker.recent.get(tag, sessions, now) {
         return Ok(Some(guest));
     }

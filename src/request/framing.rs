@@ -15,7 +15,7 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use thiserror::Error;
 
-use super::{Host, InvalidHost};
+use super::{Fields, Host, InvalidHost};
 
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -89,23 +89,22 @@ impl FramingError {
 }
 
 /// Checks a head and gives the host that it is for.
-pub fn check(parts: &Parts) -> Result<Host<'_>, FramingError> {
+pub fn check<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingError> {
     match parts.method {
         Method::CONNECT => return Err(FramingError::Method(RefusedMethod::Connect)),
         Method::TRACE => return Err(FramingError::Method(RefusedMethod::Trace)),
         _ => {}
     }
-    check_length(parts.version, &parts.headers)?;
-    let understood = |expectation: &HeaderValue| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    if !parts.headers.get_all(header::EXPECT).iter().all(understood) {
+    check_length(parts.version, fields)?;
+    if fields.unknown_expectation {
         return Err(FramingError::Expect);
     }
-    host(parts)
+    host(parts, fields)
 }
 
-fn check_length(version: Version, headers: &HeaderMap) -> Result<(), FramingError> {
-    let length = at_most_one(headers, header::CONTENT_LENGTH).map_err(|_| FramingError::ContentLength)?;
-    let coding = at_most_one(headers, header::TRANSFER_ENCODING).map_err(|_| FramingError::TransferEncoding)?;
+fn check_length(version: Version, fields: &Fields<'_>) -> Result<(), FramingError> {
+    let length = fields.content_length.at_most_one(FramingError::ContentLength)?;
+    let coding = fields.transfer_encoding.at_most_one(FramingError::TransferEncoding)?;
     if length.is_some_and(|v| v.is_empty() || !v.as_bytes().iter().all(u8::is_ascii_digit)) {
         return Err(FramingError::ContentLength);
     }
@@ -119,8 +118,8 @@ fn check_length(version: Version, headers: &HeaderMap) -> Result<(), FramingErro
 }
 
 /// The `Host` header; HTTP/2 may say it in `:authority` only (RFC 9113 §8.3.1), which `http` keeps in the URI.
-fn host(parts: &Parts) -> Result<Host<'_>, FramingError> {
-    let header = at_most_one(&parts.headers, header::HOST).map_err(|_| FramingError::SeveralHosts)?;
+fn host<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingError> {
+    let header = fields.host.at_most_one(FramingError::SeveralHosts)?;
     match (header, parts.uri.authority()) {
         (Some(header), None) => Ok(Host::parse(header.as_bytes())?),
         (Some(header), Some(authority)) => {
@@ -129,16 +128,6 @@ fn host(parts: &Parts) -> Result<Host<'_>, FramingError> {
         }
         (None, Some(authority)) if parts.version >= Version::HTTP_2 => Ok(Host::parse(authority.as_str().as_bytes())?),
         (None, _) => Err(FramingError::NoHost),
-    }
-}
-
-struct Several;
-
-fn at_most_one(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&HeaderValue>, Several> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (first, None) => Ok(first),
-        _ => Err(Several),
     }
 }
 

@@ -9,7 +9,7 @@
 //! worker. An entry knows nothing by itself: whoever takes one has it judged by
 //! [`Sessions`] like what the cache hands out.
 //!
-//! Keys are 128 bits of a keyed hash over the app and the cookie's value as it came
+//! Keys are the app and 128 bits of a keyed hash over the cookie's value as it came
 //! (SipHash-2-4, a pseudorandom function): nobody without the key, drawn by each
 //! worker at its start, can choose values that collide or guess one that hits, and
 //! nobody who reads the map learns a cookie. Rejected: the value itself (the map would
@@ -17,14 +17,14 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasherDefault, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::SipHasher24;
 
 use super::{Pulse, Session, Sessions};
-use crate::{clock::Moment, identity::AppId, random::Random};
+use crate::{clock::Moment, random::Random};
 
 /// When it is full it starts anew: one pass through the cache for each session that is still there.
 const CAPACITY: usize = 16 * 1024;
@@ -46,8 +46,19 @@ pub struct Guest<T> {
 }
 
 /// Stands for one cookie's value at one app, within one worker. It opens nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CookieTag(u128);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CookieTag {
+    /// The app's place in the configuration.
+    app: usize,
+    hash: u128,
+}
+
+impl Hash for CookieTag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // A hash already; that of the same value at another app is rare.
+        state.write_u128(self.hash);
+    }
+}
 
 impl<T> Recent<T> {
     /// Empty, under a key of its own.
@@ -55,14 +66,9 @@ impl<T> Recent<T> {
         Self { hasher: SipHasher24::new_with_key(&random.bytes()), sessions: Mutex::default() }
     }
 
-    /// What stands here for a session cookie's value.
-    pub fn tag(&self, app: &AppId, cookie: &[u8]) -> CookieTag {
-        let mut hasher = self.hasher;
-        // Where the id ends is plain: it has no space.
-        hasher.write(app.as_str().as_bytes());
-        hasher.write_u8(b' ');
-        hasher.write(cookie);
-        CookieTag(hasher.finish128().as_u128())
+    /// What stands here for a session cookie's value at the app of a place.
+    pub fn tag(&self, app: usize, cookie: &[u8]) -> CookieTag {
+        CookieTag { app, hash: self.hasher.hash(cookie).as_u128() }
     }
 
     /// The session of a cookie, if this worker has it and it still counts. Notes its use.
@@ -122,9 +128,7 @@ struct FirstBytes(u64);
 
 impl Hasher for FirstBytes {
     fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
+        self.0 = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
     }
 
     fn finish(&self) -> u64 {

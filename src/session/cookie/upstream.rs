@@ -90,9 +90,9 @@ fn is_our_part(part: &[u8]) -> bool {
     if !matches!(part.first(), Some(b'_' | b'v' | b'V')) {
         return false;
     }
-    let name = part.iter().position(|byte| *byte == b'=').map_or(part, |equals| &part[..equals]).trim_ascii_end();
-    let bare = PREFIXES.iter().find_map(|prefix| without_prefix(name, prefix)).unwrap_or(name);
-    matches!(without_prefix(bare, FAMILY), Some([] | [b'-', ..]))
+    let name = memchr::memchr(b'=', part).map_or(part, |equals| &part[..equals]).trim_ascii_end();
+    let prefix = name.starts_with(b"_").then(|| PREFIXES.iter().find_map(|prefix| without_prefix(name, prefix)));
+    matches!(without_prefix(prefix.flatten().unwrap_or(name), FAMILY), Some([] | [b'-', ..]))
 }
 
 fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
