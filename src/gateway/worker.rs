@@ -82,15 +82,17 @@ impl RequestIds {
         for (place, digit) in text.iter_mut().enumerate() {
             *digit = b"0123456789abcdef"[(value >> (60 - 4 * place) & 15) as usize];
         }
-        // Hexadecimal digits are a header value.
-        RequestId(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("-")))
+        RequestId::Own(text)
     }
 }
 
-/// The name of a request: in the log, on the page, in `X-Request-Id`. Ours, or
-/// what a trusted proxy named it before us.
+/// The name of a request: in the log, on the page, in `X-Request-Id`.
 #[derive(Clone, Debug)]
-pub(super) struct RequestId(HeaderValue);
+pub(super) enum RequestId {
+    Own([u8; 16]),
+    /// A trusted proxy named it before us.
+    Given(HeaderValue),
+}
 
 impl RequestId {
     /// A name that a trusted proxy gave, if it is one that cannot disturb a log.
@@ -98,15 +100,21 @@ impl RequestId {
         let value = headers.get(X_REQUEST_ID).filter(|_| client.peer_trust() == Trust::Trusted)?;
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/".contains(byte);
         let bytes = value.as_bytes();
-        ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self(value.clone()))
+        ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self::Given(value.clone()))
     }
 
     pub(super) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        match self {
+            Self::Own(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Self::Given(value) => value.to_str().unwrap_or_default(),
+        }
     }
 
     pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
+        match self {
+            Self::Own(text) => HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("-")),
+            Self::Given(value) => value.clone(),
+        }
     }
 }
 

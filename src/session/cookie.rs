@@ -186,28 +186,30 @@ impl fmt::Display for AttemptId {
 }
 
 fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    // Nearly every cookie of an app is let go at its first letter.
-    let ours = |part: &&[u8]| part.trim_ascii_start().starts_with(name.as_bytes());
-    let named = parts(headers).filter(ours).filter_map(pair);
-    let mut values = named.filter(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value);
-    let first = values.next()?;
-    values.all(|other| other == first).then_some(first)
+    let mut first = None;
+    // Loops, not chained iterators: it runs on every request.
+    for line in headers.get_all(header::COOKIE) {
+        for part in upstream::parts(line.as_bytes()) {
+            // Nearly every cookie of an app is let go at its first letter.
+            let Some(rest) = part.trim_ascii_start().strip_prefix(name.as_bytes()) else { continue };
+            let Some(value) = rest.trim_ascii_start().strip_prefix(b"=") else { continue };
+            let value = value.trim_ascii();
+            if *first.get_or_insert(value) != value {
+                return None;
+            }
+        }
+    }
+    first
 }
 
 /// Names and values of all cookies of a request, without the white space around
 /// them (RFC 6265 §5.2 step 4; quotes stay, §4.1.1 makes them part of the value).
 /// What has no `=` has no name, and is none of ours.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    parts(headers).filter_map(pair)
-}
-
-fn parts(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers.get_all(header::COOKIE).into_iter().flat_map(|value| upstream::parts(value.as_bytes()))
-}
-
-fn pair(part: &[u8]) -> Option<(&[u8], &[u8])> {
-    let equals = memchr::memchr(b'=', part)?;
-    Some((part[..equals].trim_ascii(), part[equals + 1..].trim_ascii()))
+    headers.get_all(header::COOKIE).into_iter().flat_map(|value| upstream::parts(value.as_bytes())).filter_map(|part| {
+        let equals = part.iter().position(|byte| *byte == b'=')?;
+        Some((part[..equals].trim_ascii(), part[equals + 1..].trim_ascii()))
+    })
 }
 
 #[cfg(test)]

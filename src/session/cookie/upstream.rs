@@ -90,9 +90,12 @@ fn is_our_part(part: &[u8]) -> bool {
     if !matches!(part.first(), Some(b'_' | b'v' | b'V')) {
         return false;
     }
-    let name = memchr::memchr(b'=', part).map_or(part, |equals| &part[..equals]).trim_ascii_end();
-    let prefix = name.starts_with(b"_").then(|| PREFIXES.iter().find_map(|prefix| without_prefix(name, prefix)));
-    matches!(without_prefix(prefix.flatten().unwrap_or(name), FAMILY), Some([] | [b'-', ..]))
+    let bare = match part {
+        [b'_', ..] => PREFIXES.iter().find_map(|prefix| without_prefix(part, prefix)).unwrap_or(part),
+        _ => part,
+    };
+    let Some(rest) = without_prefix(bare, FAMILY) else { return false };
+    matches!(rest, [b'-', ..]) || matches!(rest.trim_ascii_start(), [] | [b'=', ..])
 }
 
 fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
