@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use crate::{
     access::{Decision, RouteMatch},
     clock::instant,
-    forward::{self, PassingSession, Passage},
+    forward::{self, Passage, PassingSession},
     request::{Audience, Client, Fields, Place, Target, framing},
 };
 

@@ -55,12 +55,14 @@ where
     let mut timer = pin!(sleep_until(armed.into()));
     let mut stop = pin!(acceptor.stop.cancelled());
     let mut stopping = false;
+    // Both wake this task by themselves; asking them again before they have would cost each request 500 instructions.
+    let mut waiting = false;
 
     let served = poll_fn(|cx| {
         if let Poll::Ready(served) = http.as_mut().poll(cx) {
             return Poll::Ready(Some(served));
         }
-        if !stopping && stop.as_mut().poll(cx).is_ready() {
+        if !stopping && (!waiting || acceptor.stop.is_cancelled()) && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
             http.as_mut().graceful_shutdown();
             if let Poll::Ready(served) = http.as_mut().poll(cx) {
@@ -71,8 +73,9 @@ where
         if let Some(due) = deadline().filter(|due| *due < armed) {
             armed = due;
             timer.as_mut().reset(armed.into());
+            waiting = false;
         }
-        while timer.as_mut().poll(cx).is_ready() {
+        while (!waiting || timer.is_elapsed()) && timer.as_mut().poll(cx).is_ready() {
             let now = instant();
             if connection.activity.has_moved() {
                 moved = now;
@@ -84,7 +87,9 @@ where
             }
             armed = next_look(now);
             timer.as_mut().reset(armed.into());
+            waiting = false;
         }
+        waiting = true;
         Poll::Pending
     })
     .await;

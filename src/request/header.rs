@@ -211,10 +211,7 @@ mod tests {
                  Traceparent Upgrade-Insecure-Requests User-Agent X-CSRF-Token X X- X-Auth X-Forward X-Remote Remote Forwarded-By Keep-Alive-X",
                 EndToEnd,
             ),
-            (
-                "Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailer HTTP2-Settings",
-                HopByHop,
-            ),
+            ("Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailer HTTP2-Settings", HopByHop),
             ("Connection", Connection),
             ("Upgrade", Upgrade),
             ("Transfer-Encoding", TransferEncoding),

@@ -26,9 +26,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Moment,
     session::{
-    Sessions, StoreError,
-    sessions::in_time,
-    store::{FeedPage, Position},
+        Sessions, StoreError,
+        sessions::in_time,
+        store::{FeedPage, Position},
     },
 };
 

@@ -10,10 +10,7 @@
 //! there and must not wait for a worker that is busy with visitors; and because a
 //! visitor who hangs up must not cut a write in half.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use moka::policy::EvictionPolicy;
