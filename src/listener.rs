@@ -113,9 +113,12 @@ impl Acceptor {
         }
         let connection = Arc::new(self.worker.connection(peer.ip(), self.meter.connection()));
         match &self.tls {
-            None => connection::serve(self, stream, connection).await,
+            None => connection::serve(self, stream, connection::Protocol::Unsaid, connection).await,
             Some(tls) => match timeout(self.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => connection::serve(self, stream, connection).await,
+                Ok(Ok(stream)) => {
+                    let protocol = connection::Protocol::negotiated(stream.get_ref().1.alpn_protocol());
+                    connection::serve(self, stream, protocol, connection).await;
+                }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },

@@ -1,0 +1,116 @@
+//! A connection that speaks HTTP/1.1: requests one after the other, one timer, an end.
+//!
+//! hyper's own head timer costs 1,280 instructions a request and cuts idle
+//! connections too; ours is one timer a connection that judges by what the
+//! connection is doing ([`Activity`](crate::gateway::Activity)) and is moved only when it fires or
+//! a head arrives in pieces.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep_until,
+};
+
+use super::{
+    super::Acceptor,
+    watched::{Watch, Watched},
+};
+use crate::{
+    clock::instant,
+    gateway::{self, Connection},
+};
+
+/// The largest head: request line and header fields together.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// A request of which nothing has come or gone for this long is cut: its visitor may be gone without a word.
+const MAX_IDLE: Duration = Duration::from_hours(1);
+
+/// Serves to the end; `read` has been read from the stream already.
+pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, read: Bytes, connection: Arc<Connection>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
+    let watched = Watched::new(stream, read, Arc::clone(&connection));
+    let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
+    let http = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(watched), service)
+        .with_upgrades();
+    let mut http = pin!(http);
+    let deadline = || connection.activity.deadline(header_timeout, keepalive);
+    // While a request is answered only silence ends it; looking again after that long is soon enough.
+    let next_look = |now: Instant| deadline().unwrap_or(now + header_timeout);
+    let mut moved = instant();
+    let mut armed = next_look(moved);
+    let mut timer = pin!(sleep_until(armed.into()));
+    let mut stop = pin!(acceptor.stop.cancelled());
+    let mut stopping = false;
+
+    let served = poll_fn(|cx| {
+        if let Poll::Ready(served) = http.as_mut().poll(cx) {
+            return Poll::Ready(Some(served));
+        }
+        if !stopping && stop.as_mut().poll(cx).is_ready() {
+            stopping = true;
+            http.as_mut().graceful_shutdown();
+            if let Poll::Ready(served) = http.as_mut().poll(cx) {
+                return Poll::Ready(Some(served));
+            }
+        }
+        // A head that arrives in pieces is due earlier than the rest that it interrupted.
+        if let Some(due) = deadline().filter(|due| *due < armed) {
+            armed = due;
+            timer.as_mut().reset(armed.into());
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            let now = instant();
+            if connection.activity.has_moved() {
+                moved = now;
+            }
+            match deadline() {
+                Some(due) if due <= now => return Poll::Ready(None),
+                None if now.duration_since(moved) >= MAX_IDLE => return Poll::Ready(None),
+                _ => {}
+            }
+            armed = next_look(now);
+            timer.as_mut().reset(armed.into());
+        }
+        Poll::Pending
+    })
+    .await;
+
+    match served {
+        Some(Err(error)) if error.is_parse() => {
+            acceptor.meter.unparsable_request();
+            tracing::info!(client = %connection.peer.address(), %error, "a request could not be parsed");
+        }
+        Some(Err(error)) => tracing::debug!(client = %connection.peer.address(), %error, "a connection broke"),
+        Some(Ok(())) | None => {}
+    }
+}
+
+/// Notes when bytes come and go.
+impl Watch for Arc<Connection> {
+    fn received(&self, _: &[u8]) -> io::Result<()> {
+        self.activity.received();
+        Ok(())
+    }
+
+    fn sent(&self, _: &[io::IoSlice<'_>], _: usize) {
+        self.activity.sent();
+    }
+}
