@@ -11,11 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Sees the bytes of one connection.
 pub(super) trait Watch {
-    /// These came in; an error cuts the connection.
-    fn received(&self, bytes: &[u8]) -> io::Result<()>;
+    /// These came in, and nobody else has seen them; an error cuts the connection.
+    fn received(&mut self, bytes: &mut [u8]) -> io::Result<()>;
 
     /// Of these slices, one after the other, so many bytes went out.
-    fn sent(&self, slices: &[IoSlice<'_>], length: usize);
+    fn sent(&mut self, slices: &[IoSlice<'_>], length: usize);
 }
 
 /// A stream, what was read from it before, and who watches it.
@@ -46,7 +46,7 @@ impl<S: AsyncRead + Unpin, W: Watch + Unpin> AsyncRead for Watched<S, W> {
                 this.read_before = Bytes::new(); // lets go of its buffer
             }
         }
-        let received = &buf.filled()[before..];
+        let received = &mut buf.filled_mut()[before..];
         if !received.is_empty() {
             this.watch.received(received)?;
         }

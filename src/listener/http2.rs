@@ -26,12 +26,18 @@ use tokio::{
     time::sleep_until,
 };
 
-use super::{super::Acceptor, frames::Frames, streams::Streams, watched::Watched};
+use super::{Acceptor, watched::Watched};
 use crate::{
     clock::instant,
     gateway::{self, Connection},
     request,
 };
+
+mod frames;
+mod streams;
+
+use frames::Frames;
+use streams::Streams;
 
 /// How many requests may be under way: what RFC 9113 §6.5.2 recommends, and browsers expect.
 const STREAMS: u32 = 100;

@@ -1,7 +1,5 @@
 //! What is made of the frames, whatever pieces they come in.
 
-use std::sync::Arc;
-
 use super::*;
 
 const PING: u8 = 0x6;
@@ -12,10 +10,10 @@ fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &[0, 0, 0, 1], payload].concat()
 }
 
-fn opened() -> Arc<Frames> {
-    let frames = Arc::new(Frames::new());
+fn opened() -> Frames {
+    let frames = Frames::new();
     assert!(frames.is_partial(), "the preface is awaited");
-    frames.received(PREFACE).expect("a preface");
+    frames.come(PREFACE).expect("a preface");
     assert!(!frames.is_partial());
     frames
 }
@@ -56,13 +54,13 @@ fn a_head_is_partial_until_its_last_frame_has_ended_and_a_body_never_is() {
     let frames = opened();
     let head = [frame(HEADERS, 0, b"head"), frame(CONTINUATION, END_HEADERS, b"more")].concat();
     for (place, byte) in head.iter().enumerate() {
-        frames.received(&[*byte]).expect("a head");
+        frames.come(&[*byte]).expect("a head");
         assert_eq!(frames.is_partial(), place + 1 < head.len(), "after {place}");
     }
     let body = frame(DATA, 0, b"body");
-    frames.received(&body[..FRAME_HEADER - 1]).expect("a body");
+    frames.come(&body[..FRAME_HEADER - 1]).expect("a body");
     assert!(frames.is_partial(), "nobody knows yet that it is a body");
-    frames.received(&body[FRAME_HEADER - 1..body.len() - 1]).expect("a body");
+    frames.come(&body[FRAME_HEADER - 1..body.len() - 1]).expect("a body");
     assert!(!frames.is_partial());
 }
 
@@ -71,26 +69,26 @@ fn each_head_has_its_own_time_and_only_heads_and_bodies_are_use() {
     let frames = opened();
     let (rest, head) = (Duration::from_secs(75), Duration::from_secs(10));
     let at_rest = frames.deadline(rest, head);
-    frames.received(&frame(PING, 0, &[0; 8])).expect("a PING");
+    frames.come(&frame(PING, 0, &[0; 8])).expect("a PING");
     assert_eq!(frames.deadline(rest, head), at_rest, "a PING is no use");
     let bytes = frame(HEADERS, END_HEADERS, b"head");
-    frames.received(&bytes[..1]).expect("a head");
+    frames.come(&bytes[..1]).expect("a head");
     let first = frames.deadline(rest, head);
     assert!(first < at_rest);
-    frames.received(&bytes[1..5]).expect("a head");
+    frames.come(&bytes[1..5]).expect("a head");
     assert_eq!(frames.deadline(rest, head), first, "pieces win no time");
-    frames.received(&[&bytes[5..], &bytes[..1]].concat()).expect("a head and a piece");
+    frames.come(&[&bytes[5..], &bytes[..1]].concat()).expect("a head and a piece");
     assert!(frames.deadline(rest, head) > first, "the next one's time begins with it");
-    frames.received(&bytes[1..]).expect("a head");
+    frames.come(&bytes[1..]).expect("a head");
     let used = frames.deadline(rest, head);
     assert!(used > at_rest);
-    frames.sent(&[IoSlice::new(&frame(DATA, 0, b"x"))], 10);
+    frames.go(&[IoSlice::new(&frame(DATA, 0, b"x"))], 10);
     assert!(frames.deadline(rest, head) > used);
 }
 
 /// How many times the connection takes this before it is cut.
-fn taken(frames: &Arc<Frames>, bytes: &[u8]) -> usize {
-    (0..100_000).take_while(|_| frames.received(bytes).is_ok()).count()
+fn taken(frames: &Frames, bytes: &[u8]) -> usize {
+    (0..100_000).take_while(|_| frames.come(bytes).is_ok()).count()
 }
 
 #[test]
@@ -114,8 +112,8 @@ fn threat_120_what_carries_nothing_is_taken_for_a_while_and_what_is_carried_pays
     let frames = opened();
     let (event, room) = (frame(DATA, 0, b"ok"), frame(window_update, 0, &[0; 4]));
     for _ in 0..100_000 {
-        frames.sent(&[IoSlice::new(&event)], event.len());
-        frames.received(&[room.clone(), room.clone()].concat()).expect("an honest visitor");
+        frames.go(&[IoSlice::new(&event)], event.len());
+        frames.come(&[room.clone(), room.clone()].concat()).expect("an honest visitor");
     }
 }
 
@@ -129,17 +127,17 @@ fn cve_2023_44487_cve_2025_8671_resets_may_outnumber_answers_by_some_whoever_sen
 
     let by_us = opened();
     for _ in 0..=200 {
-        by_us.received(&request).expect("no more than some");
-        by_us.sent(&[IoSlice::new(&reset)], reset.len());
+        by_us.come(&request).expect("no more than some");
+        by_us.go(&[IoSlice::new(&reset)], reset.len());
     }
-    assert!(by_us.received(&request).is_err());
+    assert!(by_us.come(&request).is_err());
 
     let honest = opened();
     let answer = frame(HEADERS, END_HEADERS, &[0; 20]);
     for _ in 0..10_000 {
-        honest.received(&request).expect("a request");
-        honest.sent(&[IoSlice::new(&answer)], answer.len());
-        honest.received(&reset).expect("it has seen enough of the answer");
+        honest.come(&request).expect("a request");
+        honest.go(&[IoSlice::new(&answer)], answer.len());
+        honest.come(&reset).expect("it has seen enough of the answer");
     }
 }
 
@@ -147,9 +145,9 @@ fn cve_2023_44487_cve_2025_8671_resets_may_outnumber_answers_by_some_whoever_sen
 fn of_what_was_to_be_sent_only_what_went_out_counts() {
     let frames = opened();
     let (head, data) = (frame(HEADERS, END_HEADERS, b"head"), frame(DATA, 0, b"body"));
-    frames.sent(&[IoSlice::new(&head), IoSlice::new(&data)], head.len() + FRAME_HEADER + 1);
+    frames.go(&[IoSlice::new(&head), IoSlice::new(&data)], head.len() + FRAME_HEADER + 1);
     assert_eq!(frames.lock().carried, 4 + 1);
-    frames.sent(&[IoSlice::new(&data[FRAME_HEADER + 1..])], 3);
+    frames.go(&[IoSlice::new(&data[FRAME_HEADER + 1..])], 3);
     let counted = frames.lock();
     assert_eq!((counted.carried, counted.answers), (8, 1));
 }

@@ -19,12 +19,14 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::{preface::PREFACE, watched::Watch};
-use crate::clock::instant;
+use crate::{
+    clock::instant,
+    listener::{protocol::preface::PREFACE, watched::Watch},
+};
 
 /// So many bytes may come beside heads and bodies before anything is held against them: 15,000 PINGs.
 const OVERHEAD: u64 = 256 * 1024;
@@ -99,6 +101,41 @@ impl Frames {
         }))
     }
 
+    /// These bytes have come.
+    fn come(&self, bytes: &[u8]) -> Result<(), Flood> {
+        let mut counted = self.lock();
+        let seen = counted.incoming.scan(bytes);
+        counted.overhead += seen.overhead;
+        counted.carried += seen.carried;
+        counted.resets += seen.resets;
+        if seen.carried > 0 {
+            counted.moved = instant();
+        }
+        if !counted.incoming.is_partial() {
+            counted.partial_since = None;
+        } else if seen.completed || counted.partial_since.is_none() {
+            counted.partial_since = Some(instant());
+        }
+        counted.flood = counted.verdict();
+        counted.flood.map_or(Ok(()), Err)
+    }
+
+    /// Of these slices, so many bytes have gone.
+    fn go(&self, slices: &[IoSlice<'_>], mut length: usize) {
+        let mut counted = self.lock();
+        for slice in slices {
+            let part = &slice[..slice.len().min(length)];
+            length -= part.len();
+            let seen = counted.outgoing.scan(part);
+            counted.carried += seen.carried;
+            counted.resets += seen.resets;
+            counted.answers += seen.heads;
+            if seen.carried > 0 {
+                counted.moved = instant();
+            }
+        }
+    }
+
     /// When the connection has to end: `rest` after the last thing that mattered, and no head may take
     /// longer than `head`.
     pub(super) fn deadline(&self, rest: Duration, head: Duration) -> Instant {
@@ -134,39 +171,13 @@ impl Counted {
     }
 }
 
-impl Watch for std::sync::Arc<Frames> {
-    fn received(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut counted = self.lock();
-        let seen = counted.incoming.scan(bytes);
-        counted.overhead += seen.overhead;
-        counted.carried += seen.carried;
-        counted.resets += seen.resets;
-        let partial = counted.incoming.is_partial();
-        if seen.carried > 0 {
-            counted.moved = instant();
-        }
-        if !partial {
-            counted.partial_since = None;
-        } else if seen.completed || counted.partial_since.is_none() {
-            counted.partial_since = Some(instant());
-        }
-        counted.flood = counted.verdict();
-        counted.flood.map_or(Ok(()), |flood| Err(io::Error::other(flood)))
+impl Watch for Arc<Frames> {
+    fn received(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.come(bytes).map_err(io::Error::other)
     }
 
-    fn sent(&self, slices: &[IoSlice<'_>], mut length: usize) {
-        let mut counted = self.lock();
-        for slice in slices {
-            let part = &slice[..slice.len().min(length)];
-            length -= part.len();
-            let seen = counted.outgoing.scan(part);
-            counted.carried += seen.carried;
-            counted.resets += seen.resets;
-            counted.answers += seen.heads;
-            if seen.carried > 0 {
-                counted.moved = instant();
-            }
-        }
+    fn sent(&mut self, slices: &[IoSlice<'_>], length: usize) {
+        self.go(slices, length);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The life of one connection: which HTTP it speaks, and how it ends.
+//! Which HTTP a connection speaks.
 //!
 //! HTTP/2 is spoken where TLS has negotiated it (RFC 7301, RFC 9113 §3.2) and in the
 //! clear where the first bytes are its preface (RFC 9113 §3.3); `Upgrade: h2c`, which
@@ -15,15 +15,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::Acceptor;
+use super::{Acceptor, http1, http2};
 use crate::gateway::Connection;
 
-mod frames;
-mod http1;
-mod http2;
-mod preface;
-mod streams;
-mod watched;
+pub(super) mod preface;
 
 use preface::Opening;
 

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    super::Acceptor,
+    Acceptor,
     watched::{Watch, Watched},
 };
 use crate::{
@@ -105,12 +105,12 @@ where
 
 /// Notes when bytes come and go.
 impl Watch for Arc<Connection> {
-    fn received(&self, _: &[u8]) -> io::Result<()> {
+    fn received(&mut self, _: &mut [u8]) -> io::Result<()> {
         self.activity.received();
         Ok(())
     }
 
-    fn sent(&self, _: &[io::IoSlice<'_>], _: usize) {
+    fn sent(&mut self, _: &[io::IoSlice<'_>], _: usize) {
         self.activity.sent();
     }
 }
