@@ -127,9 +127,7 @@ mod tests {
         for path in ["/", "/a?b", "//a", "*"] {
             assert_eq!(refused(path), None, "{path}");
         }
-        for path in ["?a=b"] {
-            assert_eq!(refused(path), Some(Http2Error::Path), "{path}");
-        }
+        assert_eq!(refused("?a=b"), Some(Http2Error::Path));
         for path in ["a", "a/b", "http://evil.example/", "*a"] {
             let refused_by_http = path.parse::<http::uri::PathAndQuery>().is_err();
             assert!(refused_by_http || refused(path) == Some(Http2Error::Path), "{path}");

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::{RecvStream, client::SendRequest};
 use http::{HeaderMap, Request};
 use rustls::pki_types::{CertificateDer, ServerName};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -44,6 +44,9 @@ pub(crate) const CANCEL: u32 = 0x8;
 pub(crate) const ENHANCE_YOUR_CALM: u32 = 0xb;
 
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A flood that nobody has stopped by then is not stopped.
+const MOST_OFTEN: u32 = 2_000_000;
 
 /// A client that keeps the rules.
 pub(crate) struct Http2Client {
@@ -166,7 +169,7 @@ pub(crate) struct FrameClient {
 pub(crate) enum Outcome {
     /// The head of an answer.
     Status(u16),
-    /// RST_STREAM with this code.
+    /// `RST_STREAM` with this code.
     Reset(u32),
     /// GOAWAY with this code.
     GoAway(u32),
@@ -225,6 +228,24 @@ impl FrameClient {
         Outcome::Closed
     }
 
+    /// Writes this over and over, reading whatever comes, until the connection is closed; gives how often, and the
+    /// code of its GOAWAY, if there was one.
+    pub(crate) async fn flood(self, mut bytes: impl FnMut(u32) -> Vec<u8>) -> (u32, Option<u32>) {
+        let (read, mut write) = self.wire.split();
+        let reading = async move {
+            FrameClient { wire: Wire::new(tokio::io::join(read, tokio::io::sink())) }.until_closed().await
+        };
+        let writing = async move {
+            for n in 0..MOST_OFTEN {
+                if write.write_all(&bytes(n)).await.is_err() {
+                    return n;
+                }
+            }
+            panic!("{MOST_OFTEN} times, and nobody minds");
+        };
+        patiently("a flood to be stopped", async { tokio::join!(writing, reading) }).await
+    }
+
     /// Reads to the end of the connection; the code of its GOAWAY, if there was one.
     pub(crate) async fn until_closed(&mut self) -> Option<u32> {
         let mut code = None;
@@ -252,17 +273,15 @@ pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
             // One character is one byte.
             let bytes: Vec<_> = text.chars().map(|c| u8::try_from(c).expect("a character of Latin-1")).collect();
             // RFC 7541 §5.1, with a prefix of seven bits.
-            match u8::try_from(bytes.len()) {
-                Ok(length @ ..127) => block.push(length),
-                _ => {
-                    block.push(127);
-                    let mut rest = bytes.len() - 127;
-                    while rest >= 128 {
-                        block.push(u8::try_from(rest % 128).unwrap_or_default() | 128);
-                        rest /= 128;
-                    }
-                    block.push(u8::try_from(rest).unwrap_or_default());
+            let mut rest = bytes.len();
+            block.push(u8::try_from(rest.min(127)).unwrap_or_default());
+            if rest >= 127 {
+                rest -= 127;
+                while rest >= 128 {
+                    block.push(u8::try_from(rest % 128).unwrap_or_default() | 128);
+                    rest /= 128;
                 }
+                block.push(u8::try_from(rest).unwrap_or_default());
             }
             block.extend(bytes);
         }
@@ -279,18 +298,15 @@ fn status(block: &[u8]) -> u16 {
     match block {
         [indexed @ 0x88..=0x8e, ..] => [200, 204, 206, 304, 400, 404, 500][usize::from(indexed - 0x88)],
         [0x08 | 0x18 | 0x48, length, rest @ ..] if length & 0x80 != 0 => {
-            let bits: String = rest[..usize::from(length & 0x7f)].iter().map(|byte| format!("{byte:08b}")).collect();
-            let mut bits = bits.as_str();
+            let mut bits = rest[..3].iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << 8;
             let mut status = 0;
             for _ in 0..3 {
                 // 0 to 2 have five bits, 3 to 9 six.
-                let five = u16::from_str_radix(&bits[..5], 2).expect("bits");
-                let (digit, length) =
-                    if five < 3 { (five, 5) } else { (u16::from_str_radix(&bits[..6], 2).expect("bits") - 22, 6) };
+                let (digit, length) = if bits >> 27 < 3 { (bits >> 27, 5) } else { ((bits >> 26) - 22, 6) };
                 status = status * 10 + digit;
-                bits = &bits[length..];
+                bits <<= length;
             }
-            status
+            u16::try_from(status).expect("three digits")
         }
         [0x08 | 0x18 | 0x48, 3, rest @ ..] => {
             std::str::from_utf8(&rest[..3]).ok().and_then(|text| text.parse().ok()).expect("a status")

@@ -4,7 +4,7 @@
 
 use std::{fmt, io};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 /// TCP, or TLS over it.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -88,6 +88,12 @@ impl Wire {
     /// Says that nothing more will be written.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
+    }
+
+    /// Both directions by themselves; nothing may have been read ahead.
+    pub(crate) fn split(self) -> (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>) {
+        assert!(self.unread.is_empty(), "bytes would be lost: {:?}", self.unread);
+        tokio::io::split(self.stream)
     }
 
     /// Reads once more; `false` at the end, an orderly one or not.

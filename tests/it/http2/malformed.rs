@@ -3,7 +3,7 @@
 //! Most of it the `h2` crate refuses; these rows hold it to that. `/first` may never arrive.
 
 use crate::harness::{
-    Stage,
+    Recorded, Stage,
     http2::{
         CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, Outcome, PING, PRIORITY, PROTOCOL_ERROR,
         RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame,
@@ -95,7 +95,7 @@ async fn heads_that_http_2_does_not_allow_or_that_name_no_one_host_are_refused()
         match refused {
             // A head that cannot even be read ends the connection, as it must (§4.3).
             Stream => {
-                assert!(matches!(outcome, Outcome::Reset(_) | Outcome::GoAway(_)), "{what} {head:?}: {outcome:?}")
+                assert!(matches!(outcome, Outcome::Reset(_) | Outcome::GoAway(_)), "{what} {head:?}: {outcome:?}");
             }
             With(status) if what == "a path without a slash" || what == "a URL for a path" => {
                 // Some versions of the `http` crate already take it for no path.
@@ -141,8 +141,7 @@ async fn threat_75_a_body_of_another_length_than_its_head_says_is_no_request_and
         client.head(3, END_STREAM, &stage.pseudo("/last")).await;
         while !matches!(client.outcome(3).await, Outcome::Status(_)) {}
         let seen = stage.upstream.take();
-        let targets: Vec<_> =
-            seen.iter().map(|request| request.target()).filter(|target| *target != "/first").collect();
+        let targets: Vec<_> = seen.iter().map(Recorded::target).filter(|target| *target != "/first").collect();
         assert_eq!(targets, ["/last"], "{length}: {seen:?}");
         for first in seen.iter().filter(|request| request.target() == "/first") {
             assert!(first.body.len() <= 5, "{length}: {first:?}");
@@ -173,7 +172,7 @@ async fn frames_where_they_do_not_belong_end_the_connection() {
         ("CONTINUATION of nothing (§6.10)", frame(CONTINUATION, END_HEADERS, 1, &head)),
         ("a frame within a head (§6.10)", [frame(HEADERS, 0, 1, &head), frame(PING, 0, 0, &[0; 8])].concat()),
         ("a head within a head (§6.10)", [frame(HEADERS, 0, 1, &head), frame(HEADERS, END_HEADERS, 3, &head)].concat()),
-        ("a frame of more than 16,384 bytes (§4.2)", frame(HEADERS, END_HEADERS, 1, &[0; 16_385])),
+        ("a frame of more than 16,384 bytes (§4.2)", frame(HEADERS, END_HEADERS, 1, &vec![0; 16_385])),
         ("compression of nothing (§4.3)", frame(HEADERS, END_HEADERS | END_STREAM, 1, &[0xff; 8])),
         (
             "a table beyond its size (RFC 7541 §6.3)",
