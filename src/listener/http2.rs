@@ -110,7 +110,9 @@ where
                 http.as_mut().graceful_shutdown();
                 continue;
             }
-            streams.poll(cx);
+            if streams.poll(cx) > 0 {
+                frames.answered();
+            }
             // What arrives or comes to rest can be due earlier than the next look.
             let due = deadline(&streams, ending);
             if due < armed {

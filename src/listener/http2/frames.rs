@@ -136,6 +136,11 @@ impl Frames {
         }
     }
 
+    /// An answer is complete, though none of it may be on its way yet.
+    pub(super) fn answered(&self) {
+        self.lock().moved = instant();
+    }
+
     /// When the connection has to end: `rest` after the last thing that mattered, and no head may take
     /// longer than `head`.
     pub(super) fn deadline(&self, rest: Duration, head: Duration) -> Instant {
@@ -191,8 +196,8 @@ struct Scanner {
     filled: usize,
     /// How much of the payload is not.
     left: usize,
-    /// A head has begun whose last frame has not ended.
-    in_head: bool,
+    /// A further frame belongs to what has come: the first one to the preface, or the rest of a head.
+    awaits_frame: bool,
 }
 
 /// What a piece of the stream held.
@@ -204,13 +209,13 @@ struct Seen {
     overhead: u64,
     resets: u64,
     heads: u64,
-    /// A frame came to its end, and no head is waiting for more.
+    /// A frame came to its end, and no further one belongs to it.
     completed: bool,
 }
 
 impl Scanner {
     fn after(skip: usize) -> Self {
-        Self { skip, header: [0; FRAME_HEADER], filled: 0, left: 0, in_head: false }
+        Self { skip, header: [0; FRAME_HEADER], filled: 0, left: 0, awaits_frame: true }
     }
 
     fn scan(&mut self, bytes: &[u8]) -> Seen {
@@ -250,10 +255,9 @@ impl Scanner {
 
     fn end(&mut self, seen: &mut Seen) {
         self.filled = 0;
-        if matches!(self.kind(), HEADERS | CONTINUATION) {
-            self.in_head = self.header[4] & END_HEADERS == 0;
-        }
-        seen.completed |= !self.in_head;
+        // Whatever comes in between instead ends the connection (RFC 9113 §6.10).
+        self.awaits_frame = matches!(self.kind(), HEADERS | CONTINUATION) && self.header[4] & END_HEADERS == 0;
+        seen.completed |= !self.awaits_frame;
     }
 
     fn kind(&self) -> u8 {
@@ -267,7 +271,7 @@ impl Scanner {
     /// Whether more has to come soon: of the preface, of a head, of a frame that is no body.
     fn is_partial(&self) -> bool {
         let in_payload = self.filled == FRAME_HEADER;
-        self.skip > 0 || self.in_head || if in_payload { self.kind() != DATA } else { self.filled > 0 }
+        self.skip > 0 || self.awaits_frame || if in_payload { self.kind() != DATA } else { self.filled > 0 }
     }
 }
 

@@ -62,10 +62,12 @@ impl Streams {
         self.arrivals.clone()
     }
 
-    /// Takes in what has arrived and goes on with whatever can go on.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+    /// Takes in what has arrived and goes on with whatever can go on; says how many have ended.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> usize {
         self.open.extend(self.arrivals.lock().drain(..).map(|answering| Stream { answering, waker: None }));
+        let before = self.open.len();
         while let Poll::Ready(Some(())) = Pin::new(&mut self.open).poll_next(cx) {}
+        before - self.open.len()
     }
 
     /// Whether none is open.
