@@ -4,7 +4,7 @@
 
 use std::{fmt, io};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, WriteHalf};
 
 /// TCP, or TLS over it.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -90,10 +90,10 @@ impl Wire {
         self.stream.shutdown().await
     }
 
-    /// Both directions by themselves; nothing may have been read ahead.
-    pub(crate) fn split(self) -> (ReadHalf<Box<dyn Stream>>, WriteHalf<Box<dyn Stream>>) {
-        assert!(self.unread.is_empty(), "bytes would be lost: {:?}", self.unread);
-        tokio::io::split(self.stream)
+    /// Both directions by themselves; what is left to read with has nothing to write to.
+    pub(crate) fn split(self) -> (Self, WriteHalf<Box<dyn Stream>>) {
+        let (read, write) = tokio::io::split(self.stream);
+        (Self { stream: Box::new(tokio::io::join(read, tokio::io::sink())), unread: self.unread }, write)
     }
 
     /// Reads once more; `false` at the end, an orderly one or not.
