@@ -10,6 +10,7 @@
 //! | what stands in its head? | [`Fields`], one look at each |
 //! | is it one request, and for which host? | [`framing::check`], [`Host`] |
 //! | which resource, and how else could an upstream read it? | [`Target`], [`Reading`] |
+//! | what does HTTP/2 say otherwise? | [`http2`] |
 //! | who sent it? | [`Peer`], [`Client`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
@@ -23,6 +24,7 @@ mod fields;
 pub mod framing;
 mod header;
 mod host;
+pub mod http2;
 mod target;
 
 pub use audience::Audience;

@@ -15,7 +15,10 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use thiserror::Error;
 
-use super::{Fields, Host, InvalidHost};
+use super::{
+    Fields, Host, InvalidHost,
+    http2::{self, Http2Error},
+};
 
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -47,6 +50,9 @@ pub enum FramingError {
     /// CONNECT asks for a tunnel; TRACE would show the headers that we add.
     #[error("the method {} is not served here", .0.as_str())]
     Method(RefusedMethod),
+    /// See [`Http2Error`].
+    #[error(transparent)]
+    Http2(#[from] Http2Error),
     /// Nothing but `100-continue` is registered.
     #[error("only `Expect: 100-continue` is understood")]
     Expect,
@@ -76,6 +82,7 @@ impl FramingError {
         match self {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Expect => StatusCode::EXPECTATION_FAILED,
+            Self::Http2(error) => error.status(),
             Self::NoHost
             | Self::SeveralHosts
             | Self::Host(_)
@@ -94,6 +101,9 @@ pub fn check<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, Fram
         Method::CONNECT => return Err(FramingError::Method(RefusedMethod::Connect)),
         Method::TRACE => return Err(FramingError::Method(RefusedMethod::Trace)),
         _ => {}
+    }
+    if parts.version == Version::HTTP_2 {
+        http2::check(parts)?;
     }
     check_length(parts.version, fields)?;
     if fields.unknown_expectation {
@@ -117,7 +127,7 @@ fn check_length(version: Version, fields: &Fields<'_>) -> Result<(), FramingErro
     }
 }
 
-/// The `Host` header; HTTP/2 may say it in `:authority` only (RFC 9113 §8.3.1), which `http` keeps in the URI.
+/// The `Host` header. What HTTP/2 has in `:authority` has become one ([`http2::settle`]).
 fn host<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingError> {
     let header = fields.host.at_most_one(FramingError::SeveralHosts)?;
     match (header, parts.uri.authority()) {
@@ -126,7 +136,6 @@ fn host<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingEr
             let (host, target) = (Host::parse(header.as_bytes())?, Host::parse(authority.as_str().as_bytes())?);
             if host.agrees_with(&target, parts.uri.scheme()) { Ok(host) } else { Err(FramingError::HostMismatch) }
         }
-        (None, Some(authority)) if parts.version >= Version::HTTP_2 => Ok(Host::parse(authority.as_str().as_bytes())?),
         (None, _) => Err(FramingError::NoHost),
     }
 }

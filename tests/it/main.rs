@@ -21,6 +21,7 @@ mod answers;
 mod cookies;
 mod headers;
 mod hostile_provider;
+mod http2;
 mod layering;
 mod life_cycle;
 mod logs;

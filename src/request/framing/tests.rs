@@ -50,7 +50,7 @@ fn a_request_is_for_exactly_one_host() {
         (Version::HTTP_11, "http://evil.example/", &[HOST], Some(FramingError::HostMismatch)),
         (Version::HTTP_11, "http://a@wiki.example.com/", &[HOST], malformed),
         (Version::HTTP_11, "http://wiki.example.com/", &[], Some(FramingError::NoHost)),
-        (Version::HTTP_2, "https://wiki.example.com/", &[], None),
+        (Version::HTTP_2, "https://wiki.example.com/", &[HOST], None),
         (Version::HTTP_2, "https://wiki.example.com/", &[("host", "evil.example")], Some(FramingError::HostMismatch)),
     ] {
         assert_eq!(refused("GET", target, version, headers), error, "{version:?} {target} {headers:?}");

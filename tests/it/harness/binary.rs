@@ -94,6 +94,15 @@ impl Process {
         assert!(sent.expect("there is a shell").success(), "{signal:?} could not be sent");
     }
 
+    /// The most memory that it has had at a time, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it has not been waited for");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux knows its processes");
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak.map(|kilobytes: u64| kilobytes * 1024).expect("and their memory")
+    }
+
     /// How it ended, and all that it printed until then.
     pub(crate) async fn end(&mut self) -> (ExitStatus, String) {
         let status = patiently("its end", self.child.wait()).await.expect("it can be waited for");

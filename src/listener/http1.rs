@@ -1,4 +1,4 @@
-//! The life of one connection: requests one after the other, one timer, an end.
+//! A connection that speaks HTTP/1.1: requests one after the other, one timer, an end.
 //!
 //! hyper's own head timer costs 1,280 instructions a request and cuts idle
 //! connections too; ours is one timer a connection that judges by what the
@@ -8,20 +8,24 @@
 use std::{
     future::poll_fn,
     io,
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     time::sleep_until,
 };
 
-use super::Acceptor;
+use super::{
+    Acceptor,
+    watched::{Watch, Watched},
+};
 use crate::{
     clock::instant,
     gateway::{self, Connection},
@@ -33,13 +37,13 @@ const MAX_HEAD: usize = 64 * 1024;
 /// A request of which nothing has come or gone for this long is cut: its visitor may be gone without a word.
 const MAX_IDLE: Duration = Duration::from_hours(1);
 
-/// Serves one connection to its end.
-pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, connection: Arc<Connection>)
+/// Serves to the end; `read` has been read from the stream already.
+pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, read: Bytes, connection: Arc<Connection>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
-    let watched = Watched { stream, connection: Arc::clone(&connection) };
+    let watched = Watched::new(stream, read, Arc::clone(&connection));
     let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
     let http = http1::Builder::new()
         .header_read_timeout(None)
@@ -105,56 +109,13 @@ where
 }
 
 /// Notes when bytes come and go.
-struct Watched<S> {
-    stream: S,
-    connection: Arc<Connection>,
-}
-
-impl<S> Watched<S> {
-    fn note(&self, written: &Poll<io::Result<usize>>) {
-        if written.is_ready() {
-            self.connection.activity.sent();
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.connection.activity.received();
-        }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.note(&written);
-        written
+impl Watch for Arc<Connection> {
+    fn received(&mut self, _: &mut [u8]) -> io::Result<()> {
+        self.activity.received();
+        Ok(())
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.note(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+    fn sent(&mut self, _: &[io::IoSlice<'_>], _: usize) {
+        self.activity.sent();
     }
 }
