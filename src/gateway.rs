@@ -83,6 +83,7 @@ async fn walk(
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
+    apps.head_limits.check(&head)?;
     let host = framing::check(&head)?;
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
     visit.trace.client = client.address();

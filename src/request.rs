@@ -7,6 +7,7 @@
 //!
 //! | question | answer |
 //! |---|---|
+//! | is it of a size that anybody needs? | [`HeadLimits`] |
 //! | is it one request, and for which host? | [`framing::check`], [`Host`] |
 //! | which resource, and how else could an upstream read it? | [`Target`], [`Reading`] |
 //! | who sent it? | [`Peer`], [`Client`] |
@@ -22,6 +23,7 @@ pub mod client;
 pub mod framing;
 mod header;
 mod host;
+mod limits;
 mod target;
 
 pub use audience::Audience;
@@ -29,4 +31,5 @@ pub use client::{Client, Peer};
 pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
+pub use limits::{HeadLimits, HeadTooLarge};
 pub use target::{Place, Readers, Reading, Target, TargetError};

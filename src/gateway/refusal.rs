@@ -21,13 +21,16 @@ use crate::{
         text::{self, RefusalText},
     },
     relying_party::{self, ErrorCode, Rejection},
-    request::{Audience, FramingError, TargetError},
+    request::{Audience, FramingError, HeadTooLarge, TargetError},
     session, upstream,
 };
 
 /// Why a request was not let through, or not to its end.
 #[derive(Debug, Error)]
 pub(super) enum Refusal {
+    /// More of a head than anybody needs.
+    #[error(transparent)]
+    Head(#[from] HeadTooLarge),
     /// The message is framed in a way that somebody could read differently.
     #[error(transparent)]
     Framing(#[from] FramingError),
@@ -111,6 +114,8 @@ impl Refusal {
     /// A label for log and metrics, one of a fixed set.
     fn reason(&self) -> &'static str {
         match self {
+            Self::Head(HeadTooLarge::Target(_)) => "target_too_long",
+            Self::Head(HeadTooLarge::Fields(_)) => "too_many_fields",
             Self::Framing(_) => "ambiguous_framing",
             Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
@@ -134,6 +139,10 @@ impl Refusal {
     fn telling(&self) -> Telling {
         use StatusCode as S;
         match self {
+            Self::Head(HeadTooLarge::Target(_)) => telling(S::URI_TOO_LONG, text::URI_TOO_LONG, WayOn::Home),
+            Self::Head(HeadTooLarge::Fields(_)) => {
+                telling(S::REQUEST_HEADER_FIELDS_TOO_LARGE, text::HEADERS_TOO_LARGE, WayOn::Nothing)
+            }
             Self::Framing(FramingError::Method(_)) | Self::MethodNotAllowed(_) => {
                 telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home)
             }
@@ -169,9 +178,7 @@ impl Refusal {
         let telling = self.telling();
         self.log(telling.status, visit);
         let app = visit.trace.app.as_deref();
-        if let Some(app) = app {
-            app.meter.refused(self.reason());
-        }
+        app.map_or(&apps.unrouted, |app| &app.meter).refused(self.reason());
         let mut response = if visit.audience.wants_html() {
             self.page(apps, app, visit, &telling)
         } else {
@@ -230,7 +237,8 @@ impl Refusal {
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {
                 vec![(RETRY_AFTER, HeaderValue::from_static("5"))]
             }
-            Self::Target(_)
+            Self::Head(_)
+            | Self::Target(_)
             | Self::UnknownHost
             | Self::Denied(_)
             | Self::NoSuchEndpoint

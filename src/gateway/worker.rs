@@ -158,9 +158,7 @@ impl Finish {
     }
 
     fn count(&self, status: u16) {
-        if let Some(app) = &self.trace.app {
-            app.meter.count(status);
-        }
+        self.trace.app.as_ref().map_or(&self.worker.apps.unrouted, |app| &app.meter).count(status);
     }
 
     pub(super) fn sent(&mut self, bytes: usize) {

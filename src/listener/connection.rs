@@ -91,8 +91,9 @@ where
 
     match served {
         Some(Err(error)) if error.is_parse() => {
-            acceptor.meter.unparsable_request();
-            tracing::info!(client = %connection.peer.address(), %error, "a request could not be parsed");
+            let reason = if error.is_parse_too_large() { "head_too_large" } else { "unparsable" };
+            acceptor.meter.unrouted().refused(reason);
+            tracing::info!(client = %connection.peer.address(), reason, %error, "a request could not be parsed");
         }
         Some(Err(error)) => tracing::debug!(client = %connection.peer.address(), %error, "a connection broke"),
         Some(Ok(())) | None => {}
