@@ -27,8 +27,12 @@ use crate::{
     gateway::{self, Connection},
 };
 
-/// The largest head: request line and header fields together.
-const MAX_HEAD: usize = 64 * 1024;
+/// How much hyper reads or writes at a time, unless a head may be larger.
+const BUFFER: usize = 64 * 1024;
+
+/// How many fields hyper takes by itself; for any other number it parses on the heap, 5 % slower. Fewer are ours to
+/// refuse ([`HeadLimits`](crate::request::HeadLimits)).
+const FIELDS: usize = 100;
 
 /// A request of which nothing has come or gone for this long is cut: its visitor may be gone without a word.
 const MAX_IDLE: Duration = Duration::from_hours(1);
@@ -41,12 +45,14 @@ where
     let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
     let watched = Watched { stream, connection: Arc::clone(&connection) };
     let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
-    let http = http1::Builder::new()
-        .header_read_timeout(None)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(watched), service)
-        .with_upgrades();
-    let mut http = pin!(http);
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None)
+        .max_buf_size(BUFFER.max(acceptor.header_bytes))
+        .max_header_size(acceptor.header_bytes);
+    if acceptor.header_count > FIELDS {
+        http.max_headers(acceptor.header_count);
+    }
+    let mut http = pin!(http.serve_connection(TokioIo::new(watched), service).with_upgrades());
     let deadline = || connection.activity.deadline(header_timeout, keepalive);
     // While a request is answered only silence ends it; looking again after that long is soon enough.
     let next_look = |now: Instant| deadline().unwrap_or(now + header_timeout);
