@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN, request};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN};
+use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 
 use crate::{
     access::{AppRules, MethodOverrides, Permit},
     config,
     identity::Ended,
-    request::{Client, Target, framing::is_websocket_handshake},
+    request::{self, Client, Target, framing::is_websocket_handshake},
     session::{Session, Sessions},
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
@@ -80,9 +80,9 @@ pub struct Passage<'a> {
     /// Its name in our log.
     pub request_id: HeaderValue,
     /// Its head.
-    pub head: request::Parts,
+    pub head: http::request::Parts,
     /// Its body.
-    pub body: Incoming,
+    pub body: request::Body,
 }
 
 /// Why a permitted request was not answered by the upstream.

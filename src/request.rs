@@ -11,6 +11,7 @@
 //! | is it one request, and for which host? | [`framing::check`], [`Host`] |
 //! | which resource, and how else could an upstream read it? | [`Target`], [`Reading`] |
 //! | who sent it? | [`Peer`], [`Client`] |
+//! | how far has its body come? | [`Body`], [`Bodies`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
 //!
@@ -19,6 +20,7 @@
 //! answer ourselves.
 
 mod audience;
+mod body;
 pub mod client;
 pub mod framing;
 mod header;
@@ -27,6 +29,7 @@ mod limits;
 mod target;
 
 pub use audience::Audience;
+pub use body::{Bodies, Body, BodyError, Fate, Outcome};
 pub use client::{Client, Peer};
 pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};

@@ -9,9 +9,8 @@ use std::{
 };
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use http::{HeaderMap, Method, Response, StatusCode, header::ORIGIN, request};
+use http::{HeaderMap, Method, Response, StatusCode, header::ORIGIN, request::Parts};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -21,7 +20,7 @@ use crate::{
     login::{Begin, Finished, Initiative, Live, ReturnTarget},
     pages::{Action, ConfirmReplacePage, Framing, ProviderChoice, SignInPage, SignOutPage, SignedOutPage, text},
     relying_party::Prompt,
-    request::{Audience, Client, client::Trust},
+    request::{self, Audience, Client, client::Trust},
 };
 
 /// The largest form that our own pages send.
@@ -101,7 +100,7 @@ struct OwnRequest<'a> {
     app: &'a App,
     audience: Audience,
     client: &'a Client<'a>,
-    head: &'a request::Parts,
+    head: &'a Parts,
     query: Option<&'a str>,
     /// The live session that the browser brought.
     live: Option<Live>,
@@ -114,8 +113,8 @@ pub(super) async fn answer(
     visit: &mut Visit<'_>,
     client: &Client<'_>,
     endpoint: &str,
-    head: &request::Parts,
-    body: Incoming,
+    head: &Parts,
+    body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     if let Some(asset) = endpoint.strip_prefix("/static/") {
         return answer::asset(&worker.apps.pages, &head.method, asset);
@@ -171,7 +170,7 @@ impl OwnRequest<'_> {
     }
 
     /// `POST /start`: the visitor said yes on a page of ours; another account is asked for.
-    async fn start_asked(&self, body: Incoming) -> Result<Response<Body>, Refusal> {
+    async fn start_asked(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
         let target = ReturnTarget::parse(field(&form, "rd").unwrap_or("/"), &self.app.login.origins);
@@ -228,7 +227,7 @@ impl OwnRequest<'_> {
         answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.provider_origins())
     }
 
-    async fn sign_out(&self, body: Incoming) -> Result<Response<Body>, Refusal> {
+    async fn sign_out(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
         let asked = field(&form, "rd").map(str::to_owned).or_else(|| self.parameter("rd"));

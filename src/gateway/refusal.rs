@@ -21,7 +21,7 @@ use crate::{
         text::{self, RefusalText},
     },
     relying_party::{self, ErrorCode, Rejection},
-    request::{Audience, FramingError, HeadTooLarge, TargetError},
+    request::{Audience, BodyError, Fate, FramingError, HeadTooLarge, Outcome, TargetError},
     session, upstream,
 };
 
@@ -55,6 +55,12 @@ pub(super) enum Refusal {
     /// A form of ours came from a page that is not ours.
     #[error("a page of another origin sent this form")]
     ForeignForm,
+    /// The request's body is more than the app takes.
+    #[error("the request's body is larger than this app takes")]
+    BodyTooLarge,
+    /// The request's body did not come to its end.
+    #[error("the request's body broke off, or is not framed as HTTP has it")]
+    BodyBroken,
     /// A form that none of our pages sends.
     #[error("the form is too large or broke off")]
     Form,
@@ -72,7 +78,7 @@ pub(super) enum Refusal {
     Login(login::Error),
     /// The way through went wrong.
     #[error(transparent)]
-    Forward(#[from] forward::Error),
+    Forward(forward::Error),
 }
 
 impl From<login::Error> for Refusal {
@@ -80,6 +86,27 @@ impl From<login::Error> for Refusal {
         match error {
             login::Error::Session(error) => Self::Session(error),
             error => Self::Login(error),
+        }
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::Broken(_) => Self::BodyBroken,
+        }
+    }
+}
+
+impl Refusal {
+    /// Why nothing came of a request that was handed on: an upstream that breaks off may only have been told that its
+    /// request does not go on.
+    pub(super) fn on_the_way(error: forward::Error, body: Option<&Fate>) -> Self {
+        match (error, body.map(Fate::outcome)) {
+            (forward::Error::Upstream(_), Some(Outcome::TooLarge)) => Self::BodyTooLarge,
+            (forward::Error::Upstream(_), Some(Outcome::Broken)) => Self::BodyBroken,
+            (error, _) => Self::Forward(error),
         }
     }
 }
@@ -124,6 +151,8 @@ impl Refusal {
             Self::NoSuchEndpoint => "no_such_endpoint",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::ForeignForm => "foreign_form",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyBroken => "body_broke_off",
             Self::Form => "form",
             Self::SlowForm => "form_too_slow",
             Self::TooManySignIns => "too_many_sign_ins",
@@ -147,7 +176,7 @@ impl Refusal {
                 telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home)
             }
             Self::Framing(error) => telling(error.status(), text::BAD_REQUEST, WayOn::Home),
-            Self::Target(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
+            Self::Target(_) | Self::BodyBroken => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
             Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
             Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
                 telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
@@ -157,7 +186,7 @@ impl Refusal {
             Self::ForeignForm | Self::Forward(forward::Error::ForeignOrigin) => {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
-            Self::Form => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
+            Self::Form | Self::BodyTooLarge => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
             Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
             Self::TooManySignIns => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
@@ -230,8 +259,10 @@ impl Refusal {
                 let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{realm}\""));
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
-            // Where a message ends is in doubt, and so is where the next one would begin.
-            Self::Framing(_) | Self::SlowForm => vec![(CONNECTION, HeaderValue::from_static("close"))],
+            // Where a message ends is in doubt, or too far off, and so is where the next one would begin.
+            Self::Framing(_) | Self::Form | Self::SlowForm | Self::BodyTooLarge | Self::BodyBroken => {
+                vec![(CONNECTION, HeaderValue::from_static("close"))]
+            }
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
             Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {
@@ -243,7 +274,6 @@ impl Refusal {
             | Self::Denied(_)
             | Self::NoSuchEndpoint
             | Self::ForeignForm
-            | Self::Form
             | Self::Login(_)
             | Self::Forward(_) => Vec::new(),
         }

@@ -154,6 +154,7 @@ impl Finish {
     /// The head of the answer is there.
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+        self.connection.activity.answering();
         self.count(status.as_u16());
     }
 
