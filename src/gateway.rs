@@ -21,12 +21,13 @@ mod body;
 mod connection;
 mod own;
 mod refusal;
+mod sign_ins;
 mod worker;
 
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection};
-pub use own::SignIns;
+pub use sign_ins::SignIns;
 pub use worker::Worker;
 
 use refusal::Refusal;

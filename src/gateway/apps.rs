@@ -12,6 +12,7 @@ use crate::{
     login::Login,
     meter::{AppMeter, Meter},
     pages::Pages,
+    random::Random,
     request::HeadLimits,
     session::Sessions,
     upstream::Connector,
@@ -69,6 +70,7 @@ impl Apps {
         sessions: Arc<Sessions>,
         pages: Arc<Pages>,
         meter: &Meter,
+        random: &Random,
     ) -> Self {
         let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
         let by_host =
@@ -81,7 +83,7 @@ impl Apps {
             trusted_proxies: server.trusted_proxies.clone(),
             sessions,
             pages,
-            sign_ins: SignIns::new(server.limits.sign_ins_per_client),
+            sign_ins: SignIns::new(server.limits.sign_ins_per_client, random),
             unrouted: meter.unrouted(),
         }
     }

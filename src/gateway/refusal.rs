@@ -4,6 +4,8 @@
 //! what its visitor is told. The inner text goes to the log with the request id;
 //! the visitor gets the outer text, the same id, and a way on.
 
+use std::time::Duration;
+
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -67,9 +69,9 @@ pub(super) enum Refusal {
     /// A form that arrives too slowly.
     #[error("the form did not arrive in time")]
     SlowForm,
-    /// More sign-ins than one client may begin.
+    /// More sign-ins than one client may begin, and when the next may be.
     #[error("too many sign-ins from this client")]
-    TooManySignIns,
+    TooManySignIns(Duration),
     /// The sessions cannot be read.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -155,7 +157,7 @@ impl Refusal {
             Self::BodyBroken => "body_broke_off",
             Self::Form => "form",
             Self::SlowForm => "form_too_slow",
-            Self::TooManySignIns => "too_many_sign_ins",
+            Self::TooManySignIns(_) => "too_many_sign_ins",
             Self::Session(_) => "sessions_unavailable",
             Self::Login(error) => error.reason(),
             Self::Forward(forward::Error::ForeignOrigin) => "foreign_origin",
@@ -188,7 +190,7 @@ impl Refusal {
             }
             Self::Form | Self::BodyTooLarge => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
             Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
-            Self::TooManySignIns => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
+            Self::TooManySignIns(_) => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(error) => tell_login(error),
             Self::Forward(forward::Error::Upstream(error)) => match error {
@@ -264,7 +266,7 @@ impl Refusal {
                 vec![(CONNECTION, HeaderValue::from_static("close"))]
             }
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
-            Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
+            Self::TooManySignIns(wait) => vec![(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))],
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {
                 vec![(RETRY_AFTER, HeaderValue::from_static("5"))]
             }

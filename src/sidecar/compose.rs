@@ -102,7 +102,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
         })
         .collect::<Result<Vec<_>, StartError>>()?;
     let pages = Arc::new(Pages::new(&config.server.prefix));
-    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), pages, meter);
+    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), pages, meter, random);
     Ok(Parts { apps: Arc::new(apps), sessions, parties })
 }
 

@@ -11,6 +11,7 @@ use crate::harness::{
 
 mod bodies;
 mod heads;
+mod sign_ins;
 mod slow;
 
 /// Waits until a counter of this name and reason says so many.
