@@ -11,6 +11,7 @@ use crate::harness::{
 
 mod bodies;
 mod heads;
+mod load;
 mod sign_ins;
 mod slow;
 
