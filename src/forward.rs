@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN, request};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN};
+use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 
 use crate::{
     access::{AppRules, MethodOverrides, Permit},
     config,
     identity::{Ended, Visitor},
-    request::{Client, Removals, Target, framing::is_websocket_handshake},
+    request::{self, Client, Removals, Target, framing::is_websocket_handshake},
     session::{Pulse, Sessions},
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
@@ -84,11 +84,11 @@ pub struct Passage<'a> {
     /// Its name in our log.
     pub request_id: HeaderValue,
     /// Its head.
-    pub head: request::Parts,
+    pub head: http::request::Parts,
     /// What of the head ends here.
     pub removals: Removals,
     /// Its body.
-    pub body: Incoming,
+    pub body: request::Body,
 }
 
 /// What a passage needs of the session that it is for.

@@ -2,14 +2,14 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderValue, Request, Response, header::REFERER, request};
+use http::{HeaderValue, Request, Response, header::REFERER, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
     access::{Decision, RouteMatch},
     clock::instant,
     forward::{self, Passage, PassingSession},
-    request::{Audience, Client, Fields, Place, Target, framing},
+    request::{self, Audience, Client, Fields, Place, Target, framing},
 };
 
 mod anonymous;
@@ -20,12 +20,13 @@ mod connection;
 mod guest;
 mod own;
 mod refusal;
+mod sign_ins;
 mod worker;
 
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection};
-pub use own::SignIns;
+pub use sign_ins::SignIns;
 pub use worker::Worker;
 
 use refusal::Refusal;
@@ -52,6 +53,7 @@ pub async fn handle(
     // Dropped with this future where the visitor leaves before there is an answer.
     let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
     let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
+    let body = finish.connection.bodies.begin(body);
     let answered = walk(&finish.worker, &finish.connection, &mut visit, head, body).await;
     let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
     finish.answered(response.status());
@@ -72,8 +74,8 @@ async fn walk(
     worker: &Worker,
     connection: &Connection,
     visit: &mut Visit<'_>,
-    head: request::Parts,
-    body: Incoming,
+    head: Parts,
+    body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
     let fields = Fields::read(&head.headers);
@@ -81,6 +83,7 @@ async fn walk(
     if visit.audience == Audience::FrameOrUnsafeNavigation {
         visit.referer = head.headers.get(REFERER).cloned();
     }
+    apps.head_limits.check(&head)?;
     let host = framing::check(&head, &fields)?;
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
     visit.trace.client = client.address();
@@ -90,6 +93,7 @@ async fn walk(
     let host = client.forwarded_host().unwrap_or(host);
     let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
     visit.trace.app = Some(Arc::clone(&app));
+    connection.activity.may_rest(app.config.limits.idle);
     let target = Target::parse(&head.uri)?;
     visit.trace.path = Some(target.path_and_query().clone());
 
@@ -110,6 +114,8 @@ async fn walk(
     let guest = visit.trace.guest.as_deref();
     match app.rules.decide(route, client.address(), guest.map(guest::signed_in)) {
         Decision::Permit(permit) => {
+            let body = body.limited(app.config.limits.body_bytes)?;
+            let fate = body.fate();
             let passage = Passage {
                 permit,
                 session: guest.map(|guest| PassingSession { pulse: guest.pulse(), identity: &guest.made().identity }),
@@ -122,7 +128,8 @@ async fn walk(
                 body,
             };
             let sent = instant();
-            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await;
+            let response = response.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(Body::upstream))
         }

@@ -14,6 +14,7 @@ use crate::{config::Limits, gateway::Worker, meter::Meter};
 
 mod http1;
 mod http2;
+mod lingering;
 pub mod ops;
 mod protocol;
 pub mod tls;
@@ -63,6 +64,10 @@ pub struct Acceptor {
     pub worker: Arc<Worker>,
     /// `None` = in the clear.
     pub tls: Option<TlsAcceptor>,
+    /// How large a head may be, request line and fields together.
+    pub header_bytes: usize,
+    /// How many fields a head may have.
+    pub header_count: usize,
     /// How long a head may take.
     pub header_timeout: Duration,
     /// How long a connection may rest.
@@ -84,8 +89,17 @@ impl Acceptor {
         meter: Meter,
         stop: CancellationToken,
     ) -> Self {
-        let (header_timeout, keepalive) = (limits.header_timeout, limits.keepalive);
-        Self { worker, tls, header_timeout, keepalive, meter, stop, connections: TaskTracker::new() }
+        Self {
+            worker,
+            tls,
+            header_bytes: limits.header_bytes,
+            header_count: limits.header_count,
+            header_timeout: limits.header_timeout,
+            keepalive: limits.keepalive,
+            meter,
+            stop,
+            connections: TaskTracker::new(),
+        }
     }
 
     /// Accepts until told to stop; then closes the socket's share.
@@ -125,7 +139,10 @@ impl Acceptor {
                     protocol::serve(self, stream, protocol, connection).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+                Err(_) => {
+                    self.meter.connection_cut("handshake_too_slow");
+                    tracing::debug!(%peer, "a TLS handshake took too long");
+                }
             },
         }
     }

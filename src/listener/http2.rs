@@ -140,9 +140,10 @@ where
     let client = connection.peer.address();
     let Some(Err(error)) = served else { return };
     if let Some(flood) = frames.flood() {
+        acceptor.meter.connection_cut("http2_flood");
         tracing::info!(%client, error = %flood, "a connection was cut");
     } else if let Some(broken) = broken_rule(&error) {
-        acceptor.meter.unparsable_request();
+        acceptor.meter.unrouted().refused("unparsable");
         tracing::info!(%client, error = %broken, "a connection broke the rules of HTTP/2");
     } else {
         tracing::debug!(%client, %error, "a connection broke");

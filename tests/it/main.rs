@@ -24,6 +24,7 @@ mod hostile_provider;
 mod http2;
 mod layering;
 mod life_cycle;
+mod limits;
 mod logs;
 mod paths;
 mod readme;
