@@ -131,12 +131,14 @@ where
                 http.as_mut().graceful_shutdown();
             }
             streams.look();
+            report_malformed(acceptor, &connection, &frames);
             armed = deadline(&streams, ending).min(now + header_timeout);
             timer.as_mut().reset(armed.into());
         }
     })
     .await;
 
+    report_malformed(acceptor, &connection, &frames);
     let client = connection.peer.address();
     let Some(Err(error)) = served else { return };
     if let Some(flood) = frames.flood() {
@@ -147,6 +149,15 @@ where
         tracing::info!(%client, error = %broken, "a connection broke the rules of HTTP/2");
     } else {
         tracing::debug!(%client, %error, "a connection broke");
+    }
+}
+
+/// Counts and logs what the `h2` crate has refused without asking: now and then, not one by one.
+fn report_malformed(acceptor: &Acceptor, connection: &Connection, frames: &Frames) {
+    let malformed = frames.take_malformed();
+    if malformed > 0 {
+        (0..malformed).for_each(|_| acceptor.meter.unparsable_request());
+        tracing::info!(client = %connection.peer.address(), requests = malformed, "requests broke the rules of HTTP/2");
     }
 }
 

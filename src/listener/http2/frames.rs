@@ -13,12 +13,13 @@
 //! - streams that end by a reset, whoever sent it, may not outnumber the answered ones by much.
 //!
 //! Seen here as well, because hyper does not tell: a head that has begun and does not come to
-//! its end, and when anything that matters has passed. PINGs do not matter: they keep no
-//! connection open.
+//! its end; when anything that matters has passed, which PINGs do not, so that they keep no
+//! connection open; and requests that `h2` has refused by itself.
 
 use std::{
     fmt,
     io::{self, IoSlice},
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -44,6 +45,7 @@ const HEADERS: u8 = 0x1;
 const RST_STREAM: u8 = 0x3;
 const CONTINUATION: u8 = 0x9;
 const END_HEADERS: u8 = 0x4;
+const PROTOCOL_ERROR: u32 = 0x1;
 
 /// Why a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,8 @@ struct Counted {
     carried: u64,
     resets: u64,
     answers: u64,
+    /// Requests that were refused as malformed since somebody asked.
+    malformed: u64,
     /// When a part of a head or body last passed.
     moved: Instant,
     /// Since when something has been arriving that is due in the time of a head.
@@ -95,6 +99,7 @@ impl Frames {
             carried: 0,
             resets: 0,
             answers: 0,
+            malformed: 0,
             moved: now,
             partial_since: Some(now),
             flood: None,
@@ -130,6 +135,7 @@ impl Frames {
             counted.carried += seen.carried;
             counted.resets += seen.resets;
             counted.answers += seen.heads;
+            counted.malformed += seen.protocol_errors;
             if seen.carried > 0 {
                 counted.moved = instant();
             }
@@ -152,6 +158,11 @@ impl Frames {
     /// Whether a head, or anything else that is due in the time of a head, has begun and not ended.
     pub(super) fn is_partial(&self) -> bool {
         self.lock().partial_since.is_some()
+    }
+
+    /// How many requests have been refused as malformed (RFC 9113 §8.1.1) since this was asked before.
+    pub(super) fn take_malformed(&self) -> u64 {
+        mem::take(&mut self.lock().malformed)
     }
 
     /// Why it was cut by the rules of this module, if it was.
@@ -196,6 +207,8 @@ struct Scanner {
     filled: usize,
     /// How much of the payload is not.
     left: usize,
+    /// What of the payload has come, the last four bytes: the code of a reset.
+    code: u32,
     /// A further frame belongs to what has come: the first one to the preface, or the rest of a head.
     awaits_frame: bool,
 }
@@ -208,6 +221,8 @@ struct Seen {
     /// All others.
     overhead: u64,
     resets: u64,
+    /// Those of them that say that the rules were broken.
+    protocol_errors: u64,
     heads: u64,
     /// A frame came to its end, and no further one belongs to it.
     completed: bool,
@@ -215,7 +230,7 @@ struct Seen {
 
 impl Scanner {
     fn after(skip: usize) -> Self {
-        Self { skip, header: [0; FRAME_HEADER], filled: 0, left: 0, awaits_frame: true }
+        Self { skip, header: [0; FRAME_HEADER], filled: 0, left: 0, code: 0, awaits_frame: true }
     }
 
     fn scan(&mut self, bytes: &[u8]) -> Seen {
@@ -236,6 +251,9 @@ impl Scanner {
                 let (payload, after) = rest.split_at(rest.len().min(self.left));
                 self.left -= payload.len();
                 rest = after;
+                if self.kind() == RST_STREAM {
+                    self.code = payload.iter().fold(self.code, |code, byte| code << 8 | u32::from(*byte));
+                }
                 *(if self.carries() { &mut seen.carried } else { &mut seen.overhead }) += payload.len() as u64;
             }
             if self.left == 0 {
@@ -255,6 +273,7 @@ impl Scanner {
 
     fn end(&mut self, seen: &mut Seen) {
         self.filled = 0;
+        seen.protocol_errors += u64::from(self.kind() == RST_STREAM && self.code == PROTOCOL_ERROR);
         // Whatever comes in between instead ends the connection (RFC 9113 §6.10).
         self.awaits_frame = matches!(self.kind(), HEADERS | CONTINUATION) && self.header[4] & END_HEADERS == 0;
         seen.completed |= !self.awaits_frame;

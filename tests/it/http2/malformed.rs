@@ -8,6 +8,7 @@ use crate::harness::{
         CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, Outcome, PING, PRIORITY, PROTOCOL_ERROR,
         RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame,
     },
+    patiently,
 };
 
 /// What a row expects.
@@ -30,6 +31,7 @@ async fn heads_that_http_2_does_not_allow_or_that_name_no_one_host_are_refused()
     let other = |name: &str, value: &'static str| {
         usual.iter().map(|(n, v)| (*n, if *n == name { value } else { *v })).collect::<Vec<_>>()
     };
+    let mut counted = 0;
     for (what, head, refused) in [
         // §8.2.2 (threat 75)
         ("connection", with(("connection", "close")), Stream),
@@ -106,7 +108,11 @@ async fn heads_that_http_2_does_not_allow_or_that_name_no_one_host_are_refused()
         }
         let seen = stage.upstream.take();
         assert!(seen.is_empty(), "{what} {head:?}: {seen:?}");
+        counted += u32::from(!matches!(outcome, Outcome::Status(_)));
     }
+    // Each is counted when its connection ends, or before.
+    let refused = format!("vestibule_unparsable_requests_total {counted}");
+    patiently("the count", async { while !stage.metrics().await.lines().any(|line| line == refused) {} }).await;
 }
 
 #[tokio::test]

@@ -30,10 +30,13 @@ fn frames_are_found_in_any_pieces() {
         frame(DATA, 0, b"body"),
         frame(PING, 0, &[0; 8]),
         frame(RST_STREAM, 0, &[0; 4]),
+        frame(RST_STREAM, 0, &[0, 0, 0, 1]),
+        frame(RST_STREAM, 0, &[0, 0, 1, 0]),
         frame(DATA, END_STREAM, b""),
     ]
     .concat();
-    let whole = Seen { carried: 12, overhead: 6 * 9 + 8 + 4, resets: 1, heads: 1, completed: true };
+    let whole =
+        Seen { carried: 12, overhead: 8 * 9 + 8 + 3 * 4, resets: 3, protocol_errors: 1, heads: 1, completed: true };
     for size in 1..=stream.len() {
         let mut scanner = Scanner::after(PREFACE.len());
         let mut sum = Seen::default();
@@ -43,6 +46,7 @@ fn frames_are_found_in_any_pieces() {
                 carried: sum.carried + seen.carried,
                 overhead: sum.overhead + seen.overhead,
                 resets: sum.resets + seen.resets,
+                protocol_errors: sum.protocol_errors + seen.protocol_errors,
                 heads: sum.heads + seen.heads,
                 completed: sum.completed || seen.completed,
             };
