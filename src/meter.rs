@@ -62,6 +62,8 @@ struct Families {
     sessions_opened: Counter,
     sessions_ended: Family<ReasonLabel, Counter>,
     connections: Gauge,
+    connections_refused: Family<ReasonLabel, Counter>,
+    accept_pauses: Family<ReasonLabel, Counter>,
     unparsable_requests: Counter,
     log_lines_dropped: Counter,
 }
@@ -123,6 +125,16 @@ impl Meter {
         OpenConnection(self.families.connections.clone())
     }
 
+    /// Counts a connection that was closed before its first request, and why.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.families.connections_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Counts a pause in which no connection is accepted, and why.
+    pub fn accept_paused(&self, reason: &'static str) {
+        self.families.accept_pauses.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
     /// Counts a request whose head the parser refused.
     pub fn unparsable_request(&self) {
         self.families.unparsable_requests.inc();
@@ -162,6 +174,12 @@ impl Families {
         registry.register("sessions_opened", "Sessions opened", self.sessions_opened.clone());
         registry.register("sessions_ended", "Sessions ended", self.sessions_ended.clone());
         registry.register("connections", "Open connections of visitors", self.connections.clone());
+        registry.register(
+            "connections_refused",
+            "Connections closed before their first request",
+            self.connections_refused.clone(),
+        );
+        registry.register("accept_pauses", "Pauses in accepting connections", self.accept_pauses.clone());
         registry.register(
             "unparsable_requests",
             "Requests whose head could not be parsed",

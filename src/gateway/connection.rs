@@ -1,12 +1,11 @@
 //! What is known of the connection that a request came on.
 
 use std::{
-    net::IpAddr,
     sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use ipnet::IpNet;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{clock::instant, meter::OpenConnection, request::Peer};
 
@@ -19,12 +18,14 @@ pub struct Connection {
     pub activity: Activity,
     /// Counts it for as long as anything is left of it, a tunnel included.
     _counted: OpenConnection,
+    /// Its place among those that may stand at a time, held as long.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], counted: OpenConnection) -> Self {
-        Self { peer: Peer::new(peer, trusted_proxies), activity: Activity::new(), _counted: counted }
+    pub fn new(peer: Peer, counted: OpenConnection, place: OwnedSemaphorePermit) -> Self {
+        Self { peer, activity: Activity::new(), _counted: counted, _place: place }
     }
 }
 

@@ -37,7 +37,7 @@ pub async fn serve(listener: TcpListener, meter: Meter, probe: Probe, stop: Canc
         };
         let Ok((stream, _)) = accepted.inspect_err(|error| tracing::error!(%error, "the ops listener cannot accept"))
         else {
-            tokio::time::sleep(super::RESPITE).await;
+            tokio::time::sleep(super::capacity::RESPITE).await;
             continue;
         };
         let (meter, probe) = (meter.clone(), Arc::clone(&probe));
