@@ -30,7 +30,8 @@ const RESERVE: u64 = 64;
 #[derive(Debug)]
 pub struct Capacity {
     places: Arc<Semaphore>,
-    complained: Mutex<Option<Instant>>,
+    full: Complaint,
+    failing: Complaint,
     meter: Meter,
 }
 
@@ -39,7 +40,7 @@ impl Capacity {
     pub fn new(connections: Option<NonZeroU32>, meter: Meter) -> Self {
         let wanted = connections.and_then(|n| usize::try_from(n.get()).ok()).unwrap_or(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(wanted.min(Semaphore::MAX_PERMITS)));
-        Self { places, complained: Mutex::default(), meter }
+        Self { places, full: Complaint::default(), failing: Complaint::default(), meter }
     }
 
     /// A place for one connection, as soon as there is one.
@@ -48,7 +49,7 @@ impl Capacity {
             return place;
         }
         self.meter.accept_paused("connections");
-        if self.may_complain() {
+        if self.full.is_due() {
             tracing::warn!(
                 "as many connections stand as there may be (server.limits.connections, or the limit of open \
                  descriptors): no more are accepted until one ends"
@@ -60,21 +61,27 @@ impl Capacity {
     /// Waits a moment after a failure that is not the visitor's.
     pub(super) async fn recover(&self, error: &io::Error) {
         self.meter.accept_paused("error");
-        if self.may_complain() {
+        if self.failing.is_due() {
             tracing::error!(%error, "connections cannot be accepted; it is tried again all the time");
         }
         tokio::time::sleep(RESPITE).await;
     }
+}
 
-    /// Whether enough time has passed since the last complaint.
-    fn may_complain(&self) -> bool {
+/// When something was last complained of.
+#[derive(Debug, Default)]
+pub(super) struct Complaint(Mutex<Option<Instant>>);
+
+impl Complaint {
+    /// Whether enough time has passed to do it again, which then is done.
+    pub(super) fn is_due(&self) -> bool {
         let now = instant();
-        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = complained.is_none_or(|last| now.duration_since(last) >= COMPLAIN_EVERY);
-        if may {
-            *complained = Some(now);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.duration_since(last) >= COMPLAIN_EVERY);
+        if is_due {
+            *last = Some(now);
         }
-        may
+        is_due
     }
 }
 
@@ -135,10 +142,10 @@ mod tests {
 
     #[test]
     fn the_same_trouble_is_told_once_a_minute() {
-        let capacity = Capacity::new(None, Meter::new(&Clock::system()));
-        assert!(capacity.may_complain() && !capacity.may_complain());
+        let complaint = Complaint::default();
+        assert!(complaint.is_due() && !complaint.is_due());
         let a_minute_ago = instant().checked_sub(COMPLAIN_EVERY).expect("the machine has been up for a minute");
-        *capacity.complained.lock().expect("no test panics with it") = Some(a_minute_ago);
-        assert!(capacity.may_complain());
+        *complaint.0.lock().expect("no test panics with it") = Some(a_minute_ago);
+        assert!(complaint.is_due());
     }
 }

@@ -3,12 +3,13 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::Arc,
 };
 
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::{
@@ -145,6 +146,12 @@ impl RawClient {
     /// From an address of its own: all of 127.0.0.0/8 is this machine.
     pub(crate) async fn connect_from(own: IpAddr, address: SocketAddr) -> Self {
         Self { wire: Wire::new(tcp(own, address).await) }
+    }
+
+    /// By a Unix socket.
+    pub(crate) async fn connect_unix(path: &Path) -> Self {
+        let stream = patiently("a connection", UnixStream::connect(path)).await.expect("somebody listens");
+        Self { wire: Wire::new(stream) }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
