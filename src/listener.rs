@@ -11,7 +11,7 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, error::Elapsed, timeout_at},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::instant,
@@ -23,6 +23,7 @@ use crate::{
 
 pub mod capacity;
 mod connection;
+mod ending;
 pub mod ops;
 pub mod proxy_protocol;
 mod socket;
@@ -30,6 +31,7 @@ pub mod systemd;
 pub mod tls;
 
 pub use capacity::Capacity;
+pub use ending::Endings;
 pub use socket::{Address, Bound, Listener};
 use socket::{Origin, Stream};
 use systemd::Inherited;
@@ -99,8 +101,8 @@ pub struct Acceptor {
     /// Counts connections.
     meter: Meter,
     capacity: Arc<Capacity>,
-    /// No more connections are accepted, and those that stand end after their request.
-    pub stop: CancellationToken,
+    /// When no more connections are accepted, and those that stand end after their request.
+    pub endings: Endings,
     /// The connections that stand, and those who wait for the next one.
     pub tasks: TaskTracker,
 }
@@ -113,7 +115,7 @@ impl Acceptor {
         server: &Server,
         capacity: Arc<Capacity>,
         meter: Meter,
-        stop: CancellationToken,
+        endings: Endings,
     ) -> Self {
         Self {
             worker,
@@ -128,7 +130,7 @@ impl Acceptor {
             keepalive: server.limits.keepalive,
             meter,
             capacity,
-            stop,
+            endings,
             tasks: TaskTracker::new(),
         }
     }
@@ -138,7 +140,7 @@ impl Acceptor {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.stop.cancelled() => break,
+                () = self.endings.stop.cancelled() => break,
             };
             match accepted {
                 Ok((stream, origin)) => self.admit(stream, origin).await,

@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     gateway::{Apps, Worker},
     listener::{
-        self, Acceptor, Address, BindError, Bound, Capacity, capacity,
+        self, Acceptor, Address, BindError, Bound, Capacity, Endings, capacity,
         ops::{self, Probe, Readiness},
         tls::Certificates,
     },
@@ -164,8 +164,8 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
             let log = access_log.as_ref().map(AccessLog::worker);
             let worker = Arc::new(Worker::new(Arc::clone(&parts.apps), log, &options.random, options.clock.clone()));
             let (certificates, capacity) = (certificates.clone(), Arc::clone(&capacity));
-            let acceptor =
-                Acceptor::new(worker, certificates, &config.server, capacity, meter.clone(), serving.clone());
+            let endings = Endings { leaving: stop.clone(), stop: serving.clone() };
+            let acceptor = Acceptor::new(worker, certificates, &config.server, capacity, meter.clone(), endings);
             start_worker(acceptor, &bound, config.server.drain_timeout, hurry.clone())
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -237,7 +237,7 @@ fn start_worker(
                 worker.tidy();
             }
         });
-        acceptor.stop.cancelled().await;
+        acceptor.endings.stop.cancelled().await;
         acceptor.tasks.close();
         tokio::select! {
             () = acceptor.tasks.wait() => {}

@@ -40,7 +40,7 @@ pub struct Activity {
     accepted: Instant,
 }
 
-/// A request's head has been arriving for some time, or nothing has come yet.
+/// A request's head has been arriving for some time.
 const HEAD: u8 = 0;
 /// A request is being answered.
 const BUSY: u8 = 1;
@@ -49,18 +49,35 @@ const IDLE: u8 = 2;
 /// A head has begun to arrive. Nearly all are complete in the same moment, so the
 /// clock is looked at only when somebody asks and it still is not.
 const BEGUN: u8 = 3;
+/// Nothing has come yet.
+const FRESH: u8 = 4;
+
+/// The same, for others to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Not a byte has come.
+    Nothing,
+    /// A head has begun to arrive.
+    Receiving,
+    /// A request is being answered.
+    Answering,
+    /// The last answer is out.
+    Resting,
+}
 
 impl Activity {
     fn new() -> Self {
-        let (phase, since, moved) = (AtomicU8::new(HEAD), AtomicU64::new(0), AtomicBool::new(false));
+        let (phase, since, moved) = (AtomicU8::new(FRESH), AtomicU64::new(0), AtomicBool::new(false));
         Self { phase, since, moved, accepted: instant() }
     }
 
     /// Bytes came in.
     pub fn received(&self) {
         self.moved.store(true, Ordering::Relaxed);
-        if self.phase.load(Ordering::Relaxed) == IDLE {
-            self.phase.store(BEGUN, Ordering::Relaxed);
+        match self.phase.load(Ordering::Relaxed) {
+            IDLE => self.phase.store(BEGUN, Ordering::Relaxed),
+            FRESH => self.phase.store(HEAD, Ordering::Relaxed), // due since it was accepted
+            _ => {}
         }
     }
 
@@ -72,6 +89,16 @@ impl Activity {
     /// Whether bytes have come or gone since this was asked before.
     pub fn has_moved(&self) -> bool {
         self.moved.swap(false, Ordering::Relaxed)
+    }
+
+    /// What it is doing at this moment.
+    pub fn doing(&self) -> Doing {
+        match self.phase.load(Ordering::Relaxed) {
+            FRESH => Doing::Nothing,
+            HEAD | BEGUN => Doing::Receiving,
+            IDLE => Doing::Resting,
+            _ => Doing::Answering,
+        }
     }
 
     /// A head is complete.
@@ -90,7 +117,7 @@ impl Activity {
             self.enter(HEAD, instant());
         }
         let limit = match self.phase.load(Ordering::Relaxed) {
-            HEAD => header_timeout,
+            FRESH | HEAD => header_timeout,
             IDLE => keepalive,
             _ => return None,
         };
@@ -113,14 +140,15 @@ mod tests {
         let activity = Activity::new();
         let (head, rest) = (Duration::from_secs(10), Duration::from_secs(75));
         let due = || activity.deadline(head, rest).map(|due| due.duration_since(activity.accepted));
-        assert_eq!(due(), Some(head), "the first head");
+        assert_eq!((due(), activity.doing()), (Some(head), Doing::Nothing), "the first head");
         activity.received();
+        assert_eq!((due(), activity.doing()), (Some(head), Doing::Receiving));
         activity.busy();
-        assert_eq!(due(), None, "an answer takes as long as it takes");
+        assert_eq!((due(), activity.doing()), (None, Doing::Answering), "an answer takes as long as it takes");
         activity.idle(instant());
-        assert!(due() >= Some(rest));
+        assert!(due() >= Some(rest) && activity.doing() == Doing::Resting);
         activity.received();
-        assert!(due() < Some(rest), "the next head");
+        assert!(due() < Some(rest) && activity.doing() == Doing::Receiving, "the next head");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tokio::{
     time::sleep_until,
 };
 
-use super::Acceptor;
+use super::{Acceptor, ending::ending};
 use crate::{
     clock::instant,
     gateway::{self, Connection},
@@ -53,14 +53,14 @@ where
     let mut moved = instant();
     let mut armed = next_look(moved);
     let mut timer = pin!(sleep_until(armed.into()));
-    let mut stop = pin!(acceptor.stop.cancelled());
+    let mut ending = pin!(ending(&acceptor.endings, &connection.activity));
     let mut stopping = false;
 
     let served = poll_fn(|cx| {
         if let Poll::Ready(served) = http.as_mut().poll(cx) {
             return Poll::Ready(Some(served));
         }
-        if !stopping && stop.as_mut().poll(cx).is_ready() {
+        if !stopping && ending.as_mut().poll(cx).is_ready() {
             stopping = true;
             http.as_mut().graceful_shutdown();
             if let Poll::Ready(served) = http.as_mut().poll(cx) {

@@ -27,6 +27,7 @@ mod listeners;
 mod logs;
 mod paths;
 mod readme;
+mod restarts;
 mod sign_in;
 mod smuggling;
 mod tls;

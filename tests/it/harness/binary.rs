@@ -171,6 +171,7 @@ fn read_lines(from: impl AsyncRead + Unpin + Send + 'static, to: watch::Sender<V
 pub(crate) struct Binary {
     /// The process itself.
     pub(crate) process: Process,
+    configuration: String,
     address: SocketAddr,
     ops: SocketAddr,
 }
@@ -195,7 +196,14 @@ impl Binary {
                 Some((read("address")?, read("ops")?))
             })
             .await;
-        Self { process, address, ops }
+        Self { process, configuration: configuration.to_owned(), address, ops }
+    }
+}
+
+impl Binary {
+    /// Another run with the same configuration, beside this one.
+    pub(crate) async fn successor(&self, surroundings: Surroundings) -> Self {
+        Self::serve(surroundings, &self.configuration).await
     }
 }
 
