@@ -65,8 +65,15 @@ pub enum Doing {
     Resting,
 }
 
+impl Default for Activity {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Activity {
-    fn new() -> Self {
+    /// That of a connection which has just been accepted.
+    pub fn new() -> Self {
         let (phase, since, moved) = (AtomicU8::new(FRESH), AtomicU64::new(0), AtomicBool::new(false));
         Self { phase, since, moved, accepted: instant() }
     }
@@ -102,12 +109,12 @@ impl Activity {
     }
 
     /// A head is complete.
-    pub(super) fn busy(&self) {
+    pub(crate) fn busy(&self) {
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
     /// An answer is over.
-    pub(super) fn idle(&self, now: Instant) {
+    pub(crate) fn idle(&self, now: Instant) {
         self.enter(IDLE, now);
     }
 

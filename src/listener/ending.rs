@@ -62,3 +62,60 @@ pub(super) async fn ending(endings: &Endings, activity: &Activity) {
 async fn doing(activity: &Activity, is: impl Fn(Doing) -> bool) {
     poll_fn(|_| if is(activity.doing()) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::poll;
+
+    use super::*;
+    use crate::clock::instant;
+
+    /// Whether hyper has been told: while it serves, once it leaves, and once it has stopped; and a long time after.
+    async fn told(activity: &Activity) -> [bool; 4] {
+        let endings = Endings { leaving: CancellationToken::new(), stop: CancellationToken::new() };
+        let mut ending = pin!(ending(&endings, activity));
+        let mut told = [false; 4];
+        for (place, step) in
+            [|_: &Endings| (), |e: &Endings| e.leaving.cancel(), |e: &Endings| e.stop.cancel()].iter().enumerate()
+        {
+            step(&endings);
+            if poll!(ending.as_mut()).is_ready() {
+                told[place] = true;
+                return told;
+            }
+        }
+        tokio::time::advance(FIRST_WORD * 2).await;
+        told[3] = poll!(ending.as_mut()).is_ready();
+        told
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hyper_is_told_when_it_harms_nobody() {
+        let activity = Activity::new();
+        assert_eq!(told(&activity).await, [false, false, false, true], "new");
+        activity.received();
+        assert_eq!(told(&activity).await, [false; 4], "a head has its own time");
+        activity.busy();
+        assert_eq!(told(&activity).await, [false, true, false, false], "an answer says so");
+        activity.idle(instant());
+        assert_eq!(told(&activity).await, [false, false, true, false], "at rest");
+        activity.received();
+        assert_eq!(told(&activity).await, [false; 4], "the next head");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_begins_while_it_waits_is_told_then() {
+        let activity = Activity::new();
+        let endings = Endings { leaving: CancellationToken::new(), stop: CancellationToken::new() };
+        let mut ending = pin!(ending(&endings, &activity));
+        endings.leaving.cancel();
+        assert!(poll!(ending.as_mut()).is_pending());
+        endings.stop.cancel();
+        assert!(poll!(ending.as_mut()).is_pending());
+        activity.received();
+        activity.busy();
+        assert!(poll!(ending.as_mut()).is_ready());
+    }
+}

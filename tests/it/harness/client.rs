@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, ServerName},
+};
 use serde_json::Value;
 use tokio::net::{TcpSocket, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -210,7 +213,16 @@ pub(crate) async fn connect_tls(
     name: &str,
     root: &CertificateDer<'static>,
 ) -> io::Result<(RawClient, CertificateDer<'static>)> {
-    let connector = TlsConnector::from(Arc::new(client_config(std::slice::from_ref(root))));
+    handshake(address, name, client_config(std::slice::from_ref(root))).await
+}
+
+/// The same, as this client does it.
+pub(crate) async fn handshake(
+    address: SocketAddr,
+    name: &str,
+    config: ClientConfig,
+) -> io::Result<(RawClient, CertificateDer<'static>)> {
+    let connector = TlsConnector::from(Arc::new(config));
     let stream = tcp([127, 0, 0, 1].into(), address).await;
     let name = ServerName::try_from(name.to_owned()).expect("a name for TLS");
     let stream = patiently("a TLS handshake", connector.connect(name, stream)).await?;
