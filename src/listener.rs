@@ -76,6 +76,9 @@ pub fn bind(listen: &[Listen]) -> Result<Vec<Bound>, BindError> {
             }
         }
     }
+    for name in inherited.iter().flat_map(Inherited::left) {
+        tracing::warn!(name, "systemd passes a socket that `listen` does not take: who connects there waits for ever");
+    }
     Ok(bound)
 }
 

@@ -94,20 +94,9 @@ impl Bound {
 
     /// Makes a socket in the file system, in place of one that a dead process left.
     pub(super) fn unix(wanted: &UnixSocket) -> io::Result<Self> {
-        let permissions = fs::Permissions::from_mode(wanted.mode);
-        let socket = fs::File::from(OwnedFd::from(Socket::new(Domain::UNIX, Type::STREAM, None)?));
-        socket.set_permissions(permissions.clone())?;
-        let socket = Socket::from(OwnedFd::from(socket));
-        let address = SockAddr::unix(&wanted.path)?;
-        match socket.bind(&address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                remove_if_dead(&wanted.path, &address)?;
-                socket.bind(&address)?;
-            }
-            bound => bound?,
-        }
-        let file = SocketFile::at(&wanted.path)?;
-        fs::set_permissions(&wanted.path, permissions)?;
+        let (socket, file) = make_file(wanted)?;
+        // What the umask took.
+        fs::set_permissions(&wanted.path, fs::Permissions::from_mode(wanted.mode))?;
         socket.listen(BACKLOG)?;
         Self::of(socket, Queue::Ours, Some(file))
     }
@@ -143,6 +132,22 @@ impl Bound {
         };
         Ok(Listener { kind, queue: self.queue })
     }
+}
+
+/// Binds a socket whose file has at most the mode that is wanted, from the beginning.
+fn make_file(wanted: &UnixSocket) -> io::Result<(Socket, SocketFile)> {
+    let socket = fs::File::from(OwnedFd::from(Socket::new(Domain::UNIX, Type::STREAM, None)?));
+    socket.set_permissions(fs::Permissions::from_mode(wanted.mode))?;
+    let socket = Socket::from(OwnedFd::from(socket));
+    let address = SockAddr::unix(&wanted.path)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            remove_if_dead(&wanted.path, &address)?;
+            socket.bind(&address)?;
+        }
+        bound => bound?,
+    }
+    Ok((socket, SocketFile::at(&wanted.path)?))
 }
 
 /// Removes a socket's file if nobody listens there.
@@ -313,5 +318,36 @@ impl AsyncWrite for Stream {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_socket_never_has_a_wider_mode_than_it_is_to_have() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for mode in [0o600, 0o640, 0o660] {
+            let wanted = UnixSocket { path: folder.path().join("v.sock"), mode };
+            // Before anything is corrected: any other way to bind gives 0777 less the umask.
+            let (_socket, _file) = make_file(&wanted).expect("a socket");
+            let found = fs::metadata(&wanted.path).expect("a file").permissions().mode() & 0o777;
+            assert_eq!(found & !mode, 0, "{found:o} is wider than {mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_somebody_elses_by_now_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let wanted = UnixSocket { path: folder.path().join("v.sock"), mode: 0o600 };
+        let first = Bound::unix(&wanted).expect("a socket");
+        // While the first socket is held, its file's number is given to no other.
+        fs::remove_file(&wanted.path).expect("a file");
+        let second = Bound::unix(&wanted).expect("a socket");
+        drop(first);
+        assert!(wanted.path.exists());
+        drop(second);
+        assert!(!wanted.path.exists());
     }
 }

@@ -44,6 +44,7 @@ pub enum Error {
 pub struct Inherited {
     descriptors: ListenFd,
     names: Vec<String>,
+    taken: Vec<bool>,
 }
 
 impl Inherited {
@@ -54,7 +55,13 @@ impl Inherited {
         let mut names: Vec<_> = names.split(':').map(str::to_owned).collect();
         // systemd's own word for a descriptor that nobody named.
         names.resize(descriptors.len(), "unknown".to_owned());
-        Self { descriptors, names }
+        let taken = vec![false; names.len()];
+        Self { descriptors, names, taken }
+    }
+
+    /// The names of those that nobody has taken: whoever connects there would wait for ever.
+    pub fn left(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().zip(&self.taken).filter(|(_, taken)| !**taken).map(|(name, _)| name.as_str())
     }
 
     /// Takes all sockets that are left, or those of a name.
@@ -70,6 +77,7 @@ impl Inherited {
             let unusable = |error| Error::Unusable { name: name.clone(), error };
             if let Some(socket) = socket(&mut self.descriptors, place).map_err(unusable)? {
                 taken.push(Bound::inherited(socket).map_err(unusable)?);
+                self.taken[place] = true;
             }
         }
         match wanted {

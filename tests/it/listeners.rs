@@ -262,7 +262,7 @@ async fn without_a_header_by_the_letter_and_from_a_trusted_peer_nothing_reaches_
         [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 200], b"\r\n"].concat(),
         v2(0x21, 0x12, &OF_V4),
         v2(0x21, 0x11, &OF_V4[..11]),
-        v2(0x21, 0x11, &[0; 60_000]),
+        v2(0x21, 0x11, &vec![0; 60_000]),
     ] {
         let mut client = stage.connect().await;
         // It may be gone before all of it is written.

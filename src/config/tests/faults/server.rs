@@ -99,10 +99,10 @@ listen = [\"unix:/{}\"]
 
     the configuration has 1 fault
     "#);
-    insta::assert_snapshot!(with(r#"
+    insta::assert_snapshot!(with(r"
 [server]
 proxy_protocol = true
-"#), @r#"
+"), @r#"
     error: `proxy_protocol` needs `trusted_proxies`
      --> vestibule.toml:2:18
       |
