@@ -194,7 +194,7 @@ async fn a_connection_that_is_used_while_it_leaves_ends_with_that_answer() {
     used.until_closed().await;
     let answer = stage.send(Request::get("/new")).await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "who comes now does not stay");
-    // Not even the hour of the delay being over is a reason to close what rests: somebody may be about to use it.
+    // What rests is not closed as long as others are accepted: somebody may be about to use it.
     let answer = unused.exchange(&request).await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     assert_eq!(stage.upstream.take().len(), 5);

@@ -19,7 +19,7 @@ use crate::harness::{Door as _, RawClient, Request, Signal, Stage, Surroundings}
 /// How often it is started anew.
 const RESTARTS: usize = 50;
 
-/// How often somebody comes: 1,000 times a second.
+/// How often somebody comes: 1,000 times a second, as far as the machine gets to it.
 const EVERY: Duration = Duration::from_millis(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
