@@ -5,10 +5,9 @@
 //! when its reader asks for the key, and this module when the last entry does.
 
 /// Keys by section.
-const KEYS: [(&str, &[&str]); 11] = [
+const KEYS: [(&str, &[&str]); 10] = [
     ("", &["mail", "pages", "compat"]),
-    ("server", &["admin_socket", "admin_url", "health_path", "proxy_protocol", "admins", "compat"]),
-    ("server.tls", &["client_ca"]),
+    ("server", &["admin_socket", "admin_url", "health_path", "admins", "compat"]),
     ("store", &["audit_retention"]),
     (
         "session",

@@ -71,7 +71,9 @@ fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
 fn what_is_not_written_has_the_defaults_of_the_contract() {
     let config = accepted(MINIMAL);
     let server = &config.server;
-    assert_eq!(server.listen, ["127.0.0.1:4180".parse().expect("an address")]);
+    assert_eq!(server.listen, [Listen::Tcp("127.0.0.1:4180".parse().expect("an address"))]);
+    assert_eq!((server.unix_peers, server.proxy_protocol), (UnixPeers::Untrusted, ProxyProtocol::Off));
+    assert_eq!(server.limits.connections.map(std::num::NonZero::get), Some(20_000));
     assert_eq!(server.ops_listen, Some("127.0.0.1:4181".parse().expect("an address")));
     assert_eq!(server.prefix, "/_vestibule");
     assert!(server.trusted_proxies.is_empty() && server.tls.is_none());
@@ -114,6 +116,29 @@ fn an_issuer_is_kept_as_it_is_written() {
         let config = accepted(&MINIMAL.replace("https://id.example.com", issuer));
         assert_eq!(config.providers[0].issuer.as_str(), issuer);
     }
+}
+
+#[test]
+fn it_listens_on_addresses_on_files_and_on_what_systemd_holds() {
+    let unix = |path: &str, mode| Listen::Unix(UnixSocket { path: PathBuf::from(path), mode });
+    for (text, expected) in [
+        ("[::1]:80", Listen::Tcp("[::1]:80".parse().expect("an address"))),
+        ("unix:/run/vestibule.sock", unix("/run/vestibule.sock", 0o660)),
+        ("unix:/run/vestibule.sock?mode=0600", unix("/run/vestibule.sock", 0o600)),
+        ("unix:/run/vestibule.sock?mode=777", unix("/run/vestibule.sock", 0o777)),
+        ("systemd:", Listen::Systemd(None)),
+        ("systemd:vestibule.socket", Listen::Systemd(Some("vestibule.socket".to_owned()))),
+    ] {
+        let config = accepted(&format!("server.listen = [\"{text}\"]\n{MINIMAL}"));
+        assert_eq!(config.server.listen, [expected], "{text}");
+    }
+    let config = accepted(&format!(
+        "server.listen = [\"unix:/a\", \"127.0.0.1:0\", \"127.0.0.1:0\"]\nserver.trusted_proxies = [\"unix\", \"10.0.0.0/8\"]\n\
+         server.proxy_protocol = true\nserver.limits.connections = 0\n{MINIMAL}"
+    ));
+    let server = config.server;
+    assert_eq!((server.listen.len(), server.unix_peers, server.trusted_proxies.len()), (3, UnixPeers::Trusted, 1));
+    assert_eq!((server.proxy_protocol, server.limits.connections), (ProxyProtocol::Required, None));
 }
 
 #[test]

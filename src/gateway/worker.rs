@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Moment, instant},
-    meter::{AccessLine, OpenConnection, WorkerLog},
+    meter::{AccessLine, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
     session::Recent,
@@ -49,11 +49,6 @@ impl Worker {
     pub fn tidy(&self) {
         self.upstreams.iter().for_each(Upstream::drop_rested);
         self.recent.forget_ended();
-    }
-
-    /// A connection that this worker has just accepted.
-    pub fn connection(&self, peer: IpAddr, counted: OpenConnection) -> Connection {
-        Connection::new(peer, &self.apps.trusted_proxies, counted)
     }
 
     pub(super) fn next_id(&self) -> RequestId {
