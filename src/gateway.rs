@@ -119,6 +119,7 @@ async fn walk(
                 sessions: &apps.sessions,
                 target: &target,
                 client: &client,
+                affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
                 head,
                 body,

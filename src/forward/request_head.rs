@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, COOKIE, EXPECT, Entry, HOST, UPGRADE},
+    header::{CONNECTION, COOKIE, EXPECT, Entry, HOST, TE, UPGRADE},
 };
 
 use super::Front;
@@ -23,7 +23,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// what concerns this connection only, and our cookies. One look at each name.
 pub(super) fn cleanse(headers: &mut HeaderMap, overrides: MethodOverrides) {
     let mut refused: Vec<HeaderName> = Vec::new();
-    let mut cookies = false;
+    let (mut cookies, mut trailers) = (false, false);
     for name in headers.keys() {
         // hyper has answered it, or will when the upstream reads the body (RFC 9110 §10.1.1).
         if *name == EXPECT {
@@ -33,11 +33,13 @@ pub(super) fn cleanse(headers: &mut HeaderMap, overrides: MethodOverrides) {
             HeaderKind::EndToEnd | HeaderKind::Host | HeaderKind::RequestId => {}
             HeaderKind::Cookie => cookies = true,
             HeaderKind::MethodOverride if overrides == MethodOverrides::Pass => {}
-            HeaderKind::HopByHop
-            | HeaderKind::Forwarding
-            | HeaderKind::Identity
-            | HeaderKind::Underscore
-            | HeaderKind::MethodOverride => refused.push(name.clone()),
+            HeaderKind::HopByHop => {
+                trailers |= *name == TE && takes_trailers(headers);
+                refused.push(name.clone());
+            }
+            HeaderKind::Forwarding | HeaderKind::Identity | HeaderKind::Underscore | HeaderKind::MethodOverride => {
+                refused.push(name.clone())
+            }
         }
     }
     if refused.contains(&CONNECTION) {
@@ -46,9 +48,22 @@ pub(super) fn cleanse(headers: &mut HeaderMap, overrides: MethodOverrides) {
     for name in refused {
         headers.remove(name);
     }
+    if trailers {
+        // They pass to whoever reads them; the field itself is about the connection (RFC 9110 §10.1.4).
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
     if cookies {
         remove_our_cookies(headers);
     }
+}
+
+/// Whether the visitor reads fields after a body.
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let lists = |value: &HeaderValue| {
+        value.as_bytes().split(|&byte| byte == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    };
+    headers.get_all(TE).iter().any(lists)
 }
 
 /// Takes our cookies out; the others stay byte for byte (threat 51).

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::{clock::instant, meter::OpenConnection, request::Peer};
+use crate::{clock::instant, meter::OpenConnection, request::Peer, upstream::Affinity};
 
 /// One visitor's connection.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Connection {
     pub peer: Peer,
     /// What it is doing.
     pub activity: Activity,
+    /// What it owns of the connections to upstreams.
+    pub(super) affinity: Affinity,
     /// Counts it for as long as anything is left of it, a tunnel included.
     _counted: OpenConnection,
 }
@@ -24,7 +26,12 @@ pub struct Connection {
 impl Connection {
     /// A connection that has just been accepted.
     pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], counted: OpenConnection) -> Self {
-        Self { peer: Peer::new(peer, trusted_proxies), activity: Activity::new(), _counted: counted }
+        Self {
+            peer: Peer::new(peer, trusted_proxies),
+            activity: Activity::new(),
+            affinity: Affinity::default(),
+            _counted: counted,
+        }
     }
 }
 

@@ -157,9 +157,13 @@ impl Refusal {
                 upstream::Error::Connect(_) | upstream::Error::Broken(_) | upstream::Error::UnaskedSwitch => {
                     telling(S::BAD_GATEWAY, text::UPSTREAM_UNREACHABLE, WayOn::Again)
                 }
-                upstream::Error::ConnectTimeout | upstream::Error::FirstByteTimeout => {
+                upstream::Error::ConnectTimeout(_)
+                | upstream::Error::FirstByteTimeout(_)
+                | upstream::Error::UpstreamIdle(_) => {
                     telling(S::GATEWAY_TIMEOUT, text::UPSTREAM_TIMED_OUT, WayOn::Again)
                 }
+                upstream::Error::RequestBody(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
+                upstream::Error::VisitorIdle(_) => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Again),
             },
         }
     }
@@ -224,7 +228,11 @@ impl Refusal {
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
             // Where a message ends is in doubt, and so is where the next one would begin.
-            Self::Framing(_) | Self::SlowForm => vec![(CONNECTION, HeaderValue::from_static("close"))],
+            Self::Framing(_)
+            | Self::SlowForm
+            | Self::Forward(forward::Error::Upstream(
+                upstream::Error::RequestBody(_) | upstream::Error::VisitorIdle(_),
+            )) => vec![(CONNECTION, HeaderValue::from_static("close"))],
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
             Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {

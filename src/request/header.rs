@@ -65,7 +65,8 @@ fn has_underscore(name: &[u8]) -> bool {
     words.iter().any(in_word) || rest.contains(&b'_')
 }
 
-/// Whether a field is about one connection only (RFC 9110 §7.6.1), in requests and answers.
+/// Whether a field is about one connection only (RFC 9110 §7.6.1), in requests and answers. `Trailer` is not:
+/// what it announces passes through to the other end.
 pub fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
@@ -76,7 +77,6 @@ pub fn is_hop_by_hop(name: &str) -> bool {
             | "proxy-authorization"
             | "proxy-connection"
             | "te"
-            | "trailer"
             | "transfer-encoding"
             | "upgrade"
     )
@@ -149,12 +149,12 @@ mod tests {
             (
                 "Accept Accept-Encoding Accept-Language Authorization Cache-Control Content-Length Content-Type \
                  Cookie2 DNT Expect Host-Name Origin Pragma Priority Range Referer Sec-CH-UA Sec-Fetch-Dest \
-                 Sec-WebSocket-Key Te-St Traceparent Upgrade-Insecure-Requests User-Agent X-CSRF-Token \
+                 Sec-WebSocket-Key Te-St Traceparent Trailer Upgrade-Insecure-Requests User-Agent X-CSRF-Token \
                  X-Requested-With X X- X-Auth X-Forward X-Remote Remote Forwarded-By Keep-Alive-X",
                 EndToEnd,
             ),
             (
-                "Connection Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailer \
+                "Connection Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE \
                  Transfer-Encoding Upgrade HTTP2-Settings",
                 HopByHop,
             ),
