@@ -19,9 +19,10 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Version,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE},
 };
+use http_body::Body as _;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
@@ -73,6 +74,9 @@ pub enum Error {
     /// The visitor's body is malformed or broke off; the upstream has been told so by the end of its connection.
     #[error("the request's body is malformed or broke off: {0}")]
     RequestBody(#[source] hyper::Error),
+    /// Its body is in a transfer coding that nobody asked for (RFC 9112 §7).
+    #[error("the upstream answered in a transfer coding other than `chunked`, once")]
+    Coding,
     /// It changed to another protocol though nobody had asked for one (RFC 9110 §7.8).
     #[error("the upstream switched protocols without being asked to")]
     UnaskedSwitch,
@@ -120,7 +124,7 @@ impl Error {
         match self {
             Self::Connect(_) => "upstream_unreachable",
             Self::ConnectTimeout(_) => "upstream_connect_timeout",
-            Self::Broken(_) | Self::UnaskedSwitch => "upstream_broken",
+            Self::Broken(_) | Self::Coding | Self::UnaskedSwitch => "upstream_broken",
             Self::RequestBody(_) => "request_body",
             Self::FirstByteTimeout(_) | Self::UpstreamIdle(_) => "upstream_too_slow",
             Self::VisitorIdle(_) => "request_body_too_slow",
@@ -215,6 +219,10 @@ impl Upstream {
         if let Some(own) = affinity.claim(&self.pool, &response) {
             lease.move_to(&own);
         }
+        // With a length nothing else is to be known; most answers have one.
+        if response.body().size_hint().exact().is_none() && check_coding(response.headers())? == Lengths::Two {
+            lease.use_no_more();
+        }
         Ok(lease.answered(response, silence))
     }
 
@@ -297,6 +305,29 @@ fn hold_until_continue(request: &mut Request<RequestBody>) {
         }
     });
     request.body_mut().hold(async move { drop(timeout(CONTINUE_TIMEOUT, told.notified()).await) });
+}
+
+/// How often an answer says how long it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lengths {
+    OneOrNone,
+    Two,
+}
+
+/// Whether we can say what an answer in chunks, or without an end of its own, is made of (RFC 9112 §6.1).
+///
+/// hyper takes the chunks off and leaves any other coding in the body, of which the visitor would
+/// never hear. `Content-Length` beside `chunked` is void (§6.3), and a sign that somebody is mistaken
+/// about where the answer ends.
+fn check_coding(headers: &HeaderMap) -> Result<Lengths, Error> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(Lengths::OneOrNone),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Ok(if headers.contains_key(CONTENT_LENGTH) { Lengths::Two } else { Lengths::OneOrNone })
+        }
+        _ => Err(Error::Coding),
+    }
 }
 
 /// Says that chunks follow where hyper would take the method's word that nothing does, and drop them.

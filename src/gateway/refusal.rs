@@ -154,9 +154,10 @@ impl Refusal {
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(error) => tell_login(error),
             Self::Forward(forward::Error::Upstream(error)) => match error {
-                upstream::Error::Connect(_) | upstream::Error::Broken(_) | upstream::Error::UnaskedSwitch => {
-                    telling(S::BAD_GATEWAY, text::UPSTREAM_UNREACHABLE, WayOn::Again)
-                }
+                upstream::Error::Connect(_)
+                | upstream::Error::Broken(_)
+                | upstream::Error::Coding
+                | upstream::Error::UnaskedSwitch => telling(S::BAD_GATEWAY, text::UPSTREAM_UNREACHABLE, WayOn::Again),
                 upstream::Error::ConnectTimeout(_)
                 | upstream::Error::FirstByteTimeout(_)
                 | upstream::Error::UpstreamIdle(_) => {

@@ -72,7 +72,7 @@ impl Pool {
 
     /// Lends out a connection for a request with this body.
     pub(super) fn lend(self: &Arc<Self>, connection: Connection, upload: Option<&Arc<Upload>>) -> Lease {
-        Lease { connection, rested: Duration::ZERO, upload: upload.cloned(), pool: Arc::clone(self) }
+        Lease { connection, rested: Duration::ZERO, upload: upload.cloned(), pool: Some(Arc::clone(self)) }
     }
 
     pub(super) fn drop_rested(&self, now: Instant) {
@@ -90,7 +90,8 @@ pub(super) struct Lease {
     connection: Connection,
     rested: Duration,
     upload: Option<Arc<Upload>>,
-    pool: Arc<Pool>,
+    /// `None` where it is not to be used again.
+    pool: Option<Arc<Pool>>,
 }
 
 impl Lease {
@@ -110,7 +111,12 @@ impl Lease {
 
     /// Makes it another pool's.
     pub(super) fn move_to(&mut self, pool: &Arc<Pool>) {
-        self.pool = Arc::clone(pool);
+        self.pool = Some(Arc::clone(pool));
+    }
+
+    /// Lets it end with this answer.
+    pub(super) fn use_no_more(&mut self) {
+        self.pool = None;
     }
 
     /// Ties the connection to the body of its answer.
@@ -130,7 +136,8 @@ impl Lease {
             drop(self.connection.task.detach());
             return;
         }
-        let mut idle = self.pool.lock();
+        let Some(pool) = self.pool else { return };
+        let mut idle = pool.lock();
         if idle.len() < MAX_IDLE {
             idle.push(Idle { connection: self.connection, since: instant() });
         }

@@ -1,0 +1,3 @@
+//! The other end: how upstreams are reached, what they may do wrong, and whose connections are whose.
+
+mod lying;
