@@ -38,7 +38,7 @@ pub(super) fn cleanse(headers: &mut HeaderMap, overrides: MethodOverrides) {
                 refused.push(name.clone());
             }
             HeaderKind::Forwarding | HeaderKind::Identity | HeaderKind::Underscore | HeaderKind::MethodOverride => {
-                refused.push(name.clone())
+                refused.push(name.clone());
             }
         }
     }

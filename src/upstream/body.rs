@@ -138,6 +138,11 @@ impl Upload {
         );
     }
 
+    /// Whether the visitor has been asked for it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
     /// Whether all of it has been sent, or given up.
     pub(super) fn is_over(&self) -> bool {
         self.0.load(Ordering::Relaxed) & OVER != 0
@@ -221,9 +226,11 @@ impl Silence {
 
 impl ResponseBody {
     pub(super) fn pooled(incoming: Incoming, lease: Lease, silence: Silence) -> Self {
-        let mut body = Self { source: Source::Http1 { incoming, lease: Some(lease) }, silence };
-        body.release_at_end();
-        body
+        if incoming.is_end_stream() {
+            lease.give_back();
+            return Self::unpooled(incoming, silence);
+        }
+        Self { source: Source::Http1 { incoming, lease: Some(lease) }, silence }
     }
 
     pub(super) fn unpooled(incoming: Incoming, silence: Silence) -> Self {
@@ -233,30 +240,25 @@ impl ResponseBody {
     pub(super) fn multiplexed(incoming: http2::Incoming, silence: Silence) -> Self {
         Self { source: Source::Http2(Box::new(incoming)), silence }
     }
-
-    fn release_at_end(&mut self) {
-        if let Source::Http1 { incoming, lease } = &mut self.source
-            && incoming.is_end_stream()
-            && let Some(lease) = lease.take()
-        {
-            lease.give_back();
-        }
-    }
 }
 
 impl Source {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
         match self {
             Self::Http1 { incoming, lease } => {
-                let frame = Pin::new(incoming).poll_frame(cx);
-                match &frame {
-                    Poll::Ready(None) => {
-                        if let Some(lease) = lease.take() {
-                            lease.give_back();
-                        }
+                let frame = Pin::new(&mut *incoming).poll_frame(cx);
+                let is_over = match &frame {
+                    // Nothing follows trailers, and nobody asks whether.
+                    Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || incoming.is_end_stream(),
+                    Poll::Ready(None) => true,
+                    Poll::Ready(Some(Err(_))) => {
+                        *lease = None;
+                        false
                     }
-                    Poll::Ready(Some(Err(_))) => *lease = None,
-                    Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+                    Poll::Pending => false,
+                };
+                if is_over && let Some(lease) = lease.take() {
+                    lease.give_back();
                 }
                 frame.map_err(BrokenBody::Http1)
             }
@@ -279,7 +281,6 @@ impl Body for ResponseBody {
                 if let Some(fields) = frame.trailers_mut() {
                     trailers::cleanse_response(fields);
                 }
-                this.release_at_end();
             }
             Poll::Ready(None | Some(Err(_))) => {}
         }
@@ -308,10 +309,10 @@ mod tests {
     #[test]
     fn an_upload_tells_how_far_it_has_come_and_who_is_waited_for() {
         let upload = Upload::default();
-        assert!(!upload.is_over() && !upload.awaits_visitor());
+        assert!(!upload.has_begun() && !upload.is_over() && !upload.awaits_visitor());
         let begun = upload.mark();
         upload.note(Stage::AwaitsVisitor);
-        assert!(upload.awaits_visitor() && upload.mark() == begun, "waiting is no progress");
+        assert!(upload.has_begun() && upload.awaits_visitor() && upload.mark() == begun, "waiting is no progress");
         upload.note(Stage::Moves);
         assert!(!upload.awaits_visitor() && upload.mark() != begun);
         drop(Uploading(Arc::new(Upload::default())));

@@ -101,10 +101,9 @@ impl Connector {
     /// other), and HTTP/2 for gRPC, which exists in no other either.
     pub(super) fn protocol<B>(&self, request: &http::Request<B>) -> Protocol {
         match self.0.way {
-            Way::Tcp(_) | Way::Unix(_) => Protocol::Http1,
             Way::H2c(_) => Protocol::Http2,
             Way::Tls { .. } if is_grpc(request.headers()) => Protocol::Http2,
-            Way::Tls { .. } => Protocol::Http1,
+            Way::Tcp(_) | Way::Unix(_) | Way::Tls { .. } => Protocol::Http1,
         }
     }
 

@@ -246,7 +246,8 @@ fn translate(mut head: request::Parts, connector: &Connector) -> request::Parts 
     head
 }
 
-/// Sends a body no faster than the upstream takes it. An error is the visitor's.
+/// Sends a body no faster than the upstream takes it. An error is the visitor's; what
+/// becomes of the stream, its answer says.
 async fn send_body(mut body: RequestBody, mut stream: SendStream<Bytes>) -> Result<(), hyper::Error> {
     loop {
         let frame = poll_fn(|cx| {
@@ -263,13 +264,15 @@ async fn send_body(mut body: RequestBody, mut stream: SendStream<Bytes>) -> Resu
                 return Err(error);
             }
             Ok(None) => {
-                return Ok(drop(stream.send_data(Bytes::new(), true)));
+                let _ = stream.send_data(Bytes::new(), true);
+                return Ok(());
             }
             Ok(Some(frame)) => match frame.into_data() {
                 Ok(data) => send_data(&mut stream, data).await,
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
-                    return Ok(drop(stream.send_trailers(trailers)));
+                    let _ = stream.send_trailers(trailers);
+                    return Ok(());
                 }
             },
         };

@@ -130,10 +130,12 @@ impl Lease {
         if self.connection.sender.is_closed() {
             return;
         }
-        if self.upload.is_some_and(|upload| !upload.is_over()) {
-            // The visitor may read the answer only when all is sent: the rest goes where the rest
-            // has to go, and the connection ends with it.
-            drop(self.connection.task.detach());
+        if let Some(upload) = self.upload.filter(|upload| !upload.is_over()) {
+            // The visitor may read the answer only when all is sent: what has begun goes where it was to
+            // go, and the connection ends with it. What has not begun, nobody asks for any more.
+            if upload.has_begun() {
+                drop(self.connection.task.detach());
+            }
             return;
         }
         let Some(pool) = self.pool else { return };

@@ -1,3 +1,6 @@
 //! The other end: how upstreams are reached, what they may do wrong, and whose connections are whose.
 
+mod bodies;
+mod connection_sign_in;
+mod limits;
 mod lying;
