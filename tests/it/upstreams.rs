@@ -2,5 +2,6 @@
 
 mod bodies;
 mod connection_sign_in;
+mod http2;
 mod limits;
 mod lying;
