@@ -168,9 +168,9 @@ impl Upstream {
                 self.wait(work, upload, looks).await
             }
             Protocol::Http2 => {
-                let again = second_try(&request);
-                let work = pin!(self.multiplexer.send(&self.connector, request, again, self.limits.connect));
-                let response = self.wait(work, upload, looks).await?;
+                // Boxed, so that the other kind of request does not carry the room for this one about.
+                let mut work = Box::pin(self.multiplexer.send(&self.connector, request, self.limits.connect));
+                let response = self.wait(work.as_mut(), upload, looks).await?;
                 Ok(response.map(|incoming| ResponseBody::multiplexed(incoming, silence)))
             }
         }
@@ -194,8 +194,7 @@ impl Upstream {
         let (mut lease, response) = loop {
             let kept = if tries == Tries::First { choice.pool().take(upload) } else { None };
             let Some(mut lease) = kept else {
-                let stream = self.connect().await?;
-                let mut lease = choice.pool().lend(Connection::open(stream).await?, upload);
+                let mut lease = choice.pool().lend(Box::pin(self.open()).await?, upload);
                 let response = lease.sender().send_request(request).await?;
                 break (lease, response);
             };
@@ -249,6 +248,11 @@ impl Upstream {
         let now = instant();
         self.pool.drop_rested(now);
         self.multiplexer.drop_rested(now);
+    }
+
+    /// A new connection. Its making takes much room, so a request that needs none must not carry it.
+    async fn open(&self) -> Result<Connection, Error> {
+        Ok(Connection::open(self.connect().await?).await?)
     }
 
     async fn connect(&self) -> Result<Stream, Error> {

@@ -40,6 +40,7 @@ use super::{
     Error, Fault, RequestBody,
     connect::{Connector, Protocol, Stream},
     pool::MAX_REST,
+    second_try,
 };
 use crate::clock::instant;
 
@@ -85,9 +86,9 @@ impl Multiplexer {
         &self,
         connector: &Connector,
         request: Request<RequestBody>,
-        again: Option<Request<RequestBody>>,
         connect_limit: Duration,
     ) -> Result<Response<Incoming>, Error> {
+        let again = second_try(&request);
         let (sender, place, age) = self.place(connector, connect_limit).await?;
         match exchange(connector, sender, place, request).await {
             Err(Error::Broken(Fault::Http2(error))) if was_not_processed(&error, age) => match again {

@@ -5,3 +5,5 @@ mod connection_sign_in;
 mod http2;
 mod limits;
 mod lying;
+mod reached;
+mod volume;

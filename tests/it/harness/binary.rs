@@ -94,6 +94,14 @@ impl Process {
         assert!(sent.expect("there is a shell").success(), "{signal:?} could not be sent");
     }
 
+    /// The most memory that it ever had, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it has not been waited for");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// How it ended, and all that it printed until then.
     pub(crate) async fn end(&mut self) -> (ExitStatus, String) {
         let status = patiently("its end", self.child.wait()).await.expect("it can be waited for");

@@ -1,13 +1,19 @@
 //! Upstreams in HTTP/2: one connection for many visitors, and each of them alone on it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use bytes::Bytes;
 use h2::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::harness::{
     RawClient, RecordingUpstream, Request, Stage,
     client::status,
-    http2_upstream::{Http2Upstream, Stream},
+    http2_upstream::Http2Upstream,
     patiently,
     pki::Authority,
     wire::{Complete, Framing},
@@ -244,35 +250,45 @@ async fn an_answer_that_breaks_off_breaks_off_for_its_visitor() {
 /// More than a stream's window and all buffers behind it.
 const FLOOD: usize = 24 * 1024 * 1024;
 
-/// Sends as fast as it is let; how much that was until it was let no more.
-async fn flood(stream: &mut h2::SendStream<Bytes>) -> usize {
-    let mut sent = 0;
-    while sent < FLOOD {
+/// Sends as fast as it is let, and counts what goes.
+async fn flood(mut stream: h2::SendStream<Bytes>, sent: Arc<AtomicUsize>) {
+    while sent.load(Ordering::Acquire) < FLOOD {
         stream.reserve_capacity(16 * 1024);
-        let granted = std::future::poll_fn(|cx| stream.poll_capacity(cx));
-        let Ok(granted) = tokio::time::timeout(std::time::Duration::from_millis(300), granted).await else { break };
+        let granted = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;
         let granted = granted.expect("the stream stands").expect("and takes data").min(16 * 1024);
         stream.send_data(Bytes::from(vec![b'x'; granted]), false).expect("the stream stands");
-        sent += granted;
+        sent.fetch_add(granted, Ordering::AcqRel);
     }
-    sent
 }
 
 #[tokio::test]
 async fn visitors_who_do_not_read_hold_up_nobody_else_on_the_connection() {
     let mut upstream = Http2Upstream::start(100).await;
     let stage = stage(&upstream).await;
-    let mut lazy: Vec<(RawClient, Stream)> = Vec::new();
+    let (mut lazy, mut floods) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let client = asking(&stage, Request::get("/download")).await;
-        lazy.push((client, upstream.next().await));
+        lazy.push(asking(&stage, Request::get("/download")).await);
+        let mut stream = upstream.next().await;
+        let reply = stream.respond.send_response(Response::new(()), false).expect("the stream stands");
+        let sent = Arc::new(AtomicUsize::new(0));
+        let flooding = AbortOnDropHandle::new(tokio::spawn(flood(reply, Arc::clone(&sent))));
+        floods.push((sent, stream, flooding));
     }
-    for (_, stream) in &mut lazy {
-        let mut reply = stream.respond.send_response(Response::new(()), false).expect("the stream stands");
-        let sent = flood(&mut reply).await;
-        assert!(sent < FLOOD, "{sent} bytes were taken that nobody reads");
-    }
-    warm(&stage, &mut upstream).await;
+    let taken = || floods.iter().map(|(sent, ..)| sent.load(Ordering::Acquire)).collect::<Vec<_>>();
+    // Until nothing moves any more, and others are served all the time.
+    let stalled = patiently("a stall", async {
+        loop {
+            let before = taken();
+            for _ in 0..20 {
+                warm(&stage, &mut upstream).await;
+            }
+            if before.iter().all(|sent| *sent > 0) && taken() == before {
+                return before;
+            }
+        }
+    })
+    .await;
+    assert!(stalled.iter().all(|sent| *sent < FLOOD), "{stalled:?} bytes were taken that nobody reads");
     assert_eq!(upstream.connections(), 1);
 }
 
