@@ -9,19 +9,16 @@ use std::sync::Arc;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
     header::{EXPECT, ORIGIN},
-    request,
 };
-use hyper::{
-    body::{Body as _, Incoming},
-    upgrade::OnUpgrade,
-};
+use http_body::Body as _;
+use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 
 use crate::{
     access::{AppRules, MethodOverrides, Permit},
     config,
     identity::Ended,
-    request::{Client, Target, framing::is_websocket_handshake},
+    request::{self, Client, Target, framing::is_websocket_handshake},
     session::{Session, Sessions},
     upstream::{self, Affinity, RequestBody, ResponseBody, Upstream, tunnel},
 };
@@ -90,9 +87,9 @@ pub struct Passage<'a> {
     /// Its name in our log.
     pub request_id: HeaderValue,
     /// Its head.
-    pub head: request::Parts,
+    pub head: http::request::Parts,
     /// Its body.
-    pub body: Incoming,
+    pub body: request::Body,
 }
 
 /// Why a permitted request was not answered by the upstream.

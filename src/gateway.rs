@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, Request, Response, header::REFERER, request};
+use http::{HeaderMap, HeaderValue, Request, Response, header::REFERER, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     clock::instant,
     forward::{self, Passage},
     login::Live,
-    request::{Audience, Client, Place, Target, framing},
+    request::{self, Audience, Client, Place, Target, framing},
     session::Cached,
 };
 
@@ -21,12 +21,13 @@ mod body;
 mod connection;
 mod own;
 mod refusal;
+mod sign_ins;
 mod worker;
 
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection};
-pub use own::SignIns;
+pub use sign_ins::SignIns;
 pub use worker::Worker;
 
 use refusal::Refusal;
@@ -59,6 +60,7 @@ pub async fn handle(
         referer: in_a_page.then(|| head.headers.get(REFERER).cloned()).flatten(),
         trace: &mut finish.trace,
     };
+    let body = finish.connection.bodies.begin(body);
     let answered = walk(&finish.worker, &finish.connection, &mut visit, head, body).await;
     let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
     finish.answered(response.status());
@@ -79,10 +81,11 @@ async fn walk(
     worker: &Worker,
     connection: &Connection,
     visit: &mut Visit<'_>,
-    head: request::Parts,
-    body: Incoming,
+    head: Parts,
+    body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
+    apps.head_limits.check(&head)?;
     let host = framing::check(&head)?;
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
     visit.trace.client = client.address();
@@ -92,6 +95,7 @@ async fn walk(
     let host = client.forwarded_host().unwrap_or(host);
     let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
     visit.trace.app = Some(Arc::clone(&app));
+    connection.activity.may_rest(app.config.limits.idle);
     let target = Target::parse(&head.uri)?;
     visit.trace.path = Some(target.path_and_query().clone());
 
@@ -113,6 +117,8 @@ async fn walk(
     let signed_in = session.map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
     match app.rules.decide(route, client.address(), signed_in) {
         Decision::Permit(permit) => {
+            let body = body.limited(app.config.limits.body_bytes)?;
+            let fate = body.fate();
             let passage = Passage {
                 permit,
                 session,
@@ -125,7 +131,8 @@ async fn walk(
                 body,
             };
             let sent = instant();
-            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await;
+            let response = response.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(Body::upstream))
         }

@@ -13,6 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{config::Limits, gateway::Worker, meter::Meter};
 
 mod connection;
+mod lingering;
 pub mod ops;
 pub mod tls;
 
@@ -58,6 +59,10 @@ pub struct Acceptor {
     pub worker: Arc<Worker>,
     /// `None` = in the clear.
     pub tls: Option<TlsAcceptor>,
+    /// How large a head may be, request line and fields together.
+    pub header_bytes: usize,
+    /// How many fields a head may have.
+    pub header_count: usize,
     /// How long a head may take.
     pub header_timeout: Duration,
     /// How long a connection may rest.
@@ -79,8 +84,17 @@ impl Acceptor {
         meter: Meter,
         stop: CancellationToken,
     ) -> Self {
-        let (header_timeout, keepalive) = (limits.header_timeout, limits.keepalive);
-        Self { worker, tls, header_timeout, keepalive, meter, stop, connections: TaskTracker::new() }
+        Self {
+            worker,
+            tls,
+            header_bytes: limits.header_bytes,
+            header_count: limits.header_count,
+            header_timeout: limits.header_timeout,
+            keepalive: limits.keepalive,
+            meter,
+            stop,
+            connections: TaskTracker::new(),
+        }
     }
 
     /// Accepts until told to stop; then closes the socket's share.
@@ -117,7 +131,10 @@ impl Acceptor {
             Some(tls) => match timeout(self.header_timeout, tls.accept(stream)).await {
                 Ok(Ok(stream)) => connection::serve(self, stream, connection).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+                Err(_) => {
+                    self.meter.connection_cut("handshake_too_slow");
+                    tracing::debug!(%peer, "a TLS handshake took too long");
+                }
             },
         }
     }

@@ -7,9 +7,11 @@
 //!
 //! | question | answer |
 //! |---|---|
+//! | is it of a size that anybody needs? | [`HeadLimits`] |
 //! | is it one request, and for which host? | [`framing::check`], [`Host`] |
 //! | which resource, and how else could an upstream read it? | [`Target`], [`Reading`] |
 //! | who sent it? | [`Peer`], [`Client`] |
+//! | how far has its body come? | [`Body`], [`Bodies`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
 //!
@@ -18,15 +20,19 @@
 //! answer ourselves.
 
 mod audience;
+mod body;
 pub mod client;
 pub mod framing;
 mod header;
 mod host;
+mod limits;
 mod target;
 
 pub use audience::Audience;
+pub use body::{Bodies, Body, BodyError, Fate, Outcome};
 pub use client::{Client, Peer};
 pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
+pub use limits::{HeadLimits, HeadTooLarge};
 pub use target::{Place, Readers, Reading, Target, TargetError};

@@ -28,7 +28,7 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{clock::instant, config::AppLimits};
+use crate::{clock::instant, config::AppLimits, request::BodyError};
 
 mod affinity;
 mod body;
@@ -73,7 +73,7 @@ pub enum Error {
     Broken(#[from] Fault),
     /// The visitor's body is malformed or broke off; the upstream has been told so by the end of its connection.
     #[error("the request's body is malformed or broke off: {0}")]
-    RequestBody(#[source] hyper::Error),
+    RequestBody(#[source] Fault),
     /// Its body is in a transfer coding that nobody asked for (RFC 9112 §7).
     #[error("the upstream answered in a transfer coding other than `chunked`, once")]
     Coding,
@@ -100,6 +100,9 @@ pub enum Fault {
     /// In HTTP/2.
     #[error(transparent)]
     Http2(#[from] h2::Error),
+    /// In what the visitor sends.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// Before HTTP.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -114,7 +117,7 @@ fn chain(error: &hyper::Error) -> String {
 impl From<hyper::Error> for Error {
     /// Whose fault it is that no answer came: of the messages of both sides only the visitor's body is ours to hyper.
     fn from(error: hyper::Error) -> Self {
-        if error.is_user() { Self::RequestBody(error) } else { Self::Broken(error.into()) }
+        if error.is_user() { Self::RequestBody(error.into()) } else { Self::Broken(error.into()) }
     }
 }
 
@@ -275,6 +278,8 @@ impl Upstream {
                 return Poll::Ready(done);
             }
             let AppLimits { first_byte, idle, .. } = self.limits;
+            // As for answers: a visitor's connection in HTTP/1.1 knows by itself when its body rests.
+            let idle = idle.filter(|_| looks == Looks::Once);
             match upload.filter(|upload| !upload.is_over()) {
                 None => {
                     let over = patience.poll_end(cx, first_byte, u32::MAX);

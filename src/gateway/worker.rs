@@ -154,13 +154,12 @@ impl Finish {
     /// The head of the answer is there.
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+        self.connection.activity.answering();
         self.count(status.as_u16());
     }
 
     fn count(&self, status: u16) {
-        if let Some(app) = &self.trace.app {
-            app.meter.count(status);
-        }
+        self.trace.app.as_ref().map_or(&self.worker.apps.unrouted, |app| &app.meter).count(status);
     }
 
     /// The answer will not come to its end, although its head is out: only the log can say why.

@@ -11,7 +11,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -21,17 +21,18 @@ use tokio::{
     time::sleep_until,
 };
 
-use super::Acceptor;
+use super::{Acceptor, lingering::Lingering};
 use crate::{
     clock::instant,
     gateway::{self, Connection},
 };
 
-/// The largest head: request line and header fields together.
-const MAX_HEAD: usize = 64 * 1024;
+/// How much hyper reads or writes at a time, unless a head may be larger.
+const BUFFER: usize = 64 * 1024;
 
-/// A request of which nothing has come or gone for this long is cut: its visitor may be gone without a word.
-const MAX_IDLE: Duration = Duration::from_hours(1);
+/// How many fields hyper takes by itself; for any other number it parses on the heap, 5 % slower. Fewer are ours to
+/// refuse ([`HeadLimits`](crate::request::HeadLimits)).
+const FIELDS: usize = 100;
 
 /// Serves one connection to its end.
 pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, connection: Arc<Connection>)
@@ -39,17 +40,23 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
-    let watched = Watched { stream, connection: Arc::clone(&connection) };
+    let watched =
+        Watched { stream: Lingering::new(stream, Arc::clone(&connection)), connection: Arc::clone(&connection) };
     let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
-    let http = http1::Builder::new()
-        .header_read_timeout(None)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(watched), service)
-        .with_upgrades();
-    let mut http = pin!(http);
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None)
+        .max_buf_size(BUFFER.max(acceptor.header_bytes))
+        .max_header_size(acceptor.header_bytes);
+    if acceptor.header_count > FIELDS {
+        http.max_headers(acceptor.header_count);
+    }
+    let mut http = pin!(http.serve_connection(TokioIo::new(watched), service).with_upgrades());
     let deadline = || connection.activity.deadline(header_timeout, keepalive);
     // While a request is answered only silence ends it; looking again after that long is soon enough.
-    let next_look = |now: Instant| deadline().unwrap_or(now + header_timeout);
+    let next_look = |now: Instant| {
+        let look = deadline().unwrap_or(now + header_timeout);
+        connection.activity.rest().map_or(look, |rest| look.min(now + rest))
+    };
     let mut moved = instant();
     let mut armed = next_look(moved);
     let mut timer = pin!(sleep_until(armed.into()));
@@ -62,6 +69,7 @@ where
         }
         if !stopping && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
+            connection.settle();
             http.as_mut().graceful_shutdown();
             if let Poll::Ready(served) = http.as_mut().poll(cx) {
                 return Poll::Ready(Some(served));
@@ -77,9 +85,10 @@ where
             if connection.activity.has_moved() {
                 moved = now;
             }
+            let silence = now.duration_since(moved);
             match deadline() {
                 Some(due) if due <= now => return Poll::Ready(None),
-                None if now.duration_since(moved) >= MAX_IDLE => return Poll::Ready(None),
+                None if connection.rest().is_some_and(|rest| silence >= rest) => return Poll::Ready(None),
                 _ => {}
             }
             armed = next_look(now);
@@ -91,11 +100,18 @@ where
 
     match served {
         Some(Err(error)) if error.is_parse() => {
-            acceptor.meter.unparsable_request();
-            tracing::info!(client = %connection.peer.address(), %error, "a request could not be parsed");
+            let reason = if error.is_parse_too_large() { "head_too_large" } else { "unparsable" };
+            acceptor.meter.unrouted().refused(reason);
+            tracing::info!(client = %connection.peer.address(), reason, %error, "a request could not be parsed");
         }
         Some(Err(error)) => tracing::debug!(client = %connection.peer.address(), %error, "a connection broke"),
-        Some(Ok(())) | None => {}
+        Some(Ok(())) => {}
+        None => {
+            if let Some(reason) = connection.fault() {
+                acceptor.meter.connection_cut(reason);
+                tracing::debug!(client = %connection.peer.address(), reason, "a connection was cut");
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     access::AppRules,
     config::{Config, SessionStore},
     forward::Front,
-    gateway::{App, Apps, SignIns},
+    gateway::{App, Apps},
     login::{Login, Origins, Party, Redeemed},
     meter::ProviderCall,
     pages::Pages,
@@ -101,9 +101,8 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             })
         })
         .collect::<Result<Vec<_>, StartError>>()?;
-    let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
-    let apps =
-        Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
+    let pages = Arc::new(Pages::new(&config.server.prefix));
+    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), pages, meter, random);
     Ok(Parts { apps: Arc::new(apps), sessions, parties })
 }
 

@@ -23,11 +23,12 @@ use super::{
     pool::Lease,
     trailers,
 };
+use crate::request::{self, BodyError};
 
 /// What goes to the upstream: the visitor's body, or none.
 #[derive(Debug, Default)]
 pub struct RequestBody {
-    incoming: Option<Incoming>,
+    visitors: Option<request::Body>,
     upload: Option<Uploading>,
     hold: Option<Hold>,
 }
@@ -40,12 +41,12 @@ impl RequestBody {
 
     /// Whether there never was anything to send.
     pub fn is_empty(&self) -> bool {
-        self.incoming.is_none()
+        self.visitors.is_none()
     }
 
     /// How far it comes from now on; `None` where there is no body.
     pub(super) fn watch(&mut self) -> Option<Arc<Upload>> {
-        self.incoming.as_ref()?;
+        self.visitors.as_ref()?;
         let upload = Arc::new(Upload::default());
         self.upload = Some(Uploading(Arc::clone(&upload)));
         Some(upload)
@@ -57,24 +58,24 @@ impl RequestBody {
     }
 }
 
-impl From<Incoming> for RequestBody {
-    fn from(incoming: Incoming) -> Self {
-        Self { incoming: (!incoming.is_end_stream()).then_some(incoming), ..Self::default() }
+impl From<request::Body> for RequestBody {
+    fn from(body: request::Body) -> Self {
+        Self { visitors: (!body.is_end_stream()).then_some(body), ..Self::default() }
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
+        let Some(body) = &mut this.visitors else { return Poll::Ready(None) };
         if let Some(Hold(until)) = &mut this.hold {
             ready!(until.as_mut().poll(cx));
             this.hold = None;
         }
-        let mut frame = Pin::new(incoming).poll_frame(cx);
+        let mut frame = Pin::new(body).poll_frame(cx);
         if let Some(Uploading(upload)) = &this.upload {
             upload.note(match &frame {
                 Poll::Pending => Stage::AwaitsVisitor,
@@ -91,11 +92,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.visitors.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.visitors.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -204,6 +205,9 @@ enum Source {
 }
 
 /// How long nothing has come.
+///
+/// Of a visitor in HTTP/1.1 that is for their connection to judge, on which nothing else can
+/// come meanwhile (`gateway::Connection::rest`); in HTTP/2 only the stream itself can know.
 #[derive(Debug)]
 pub(super) struct Silence {
     limit: Option<Duration>,
@@ -214,6 +218,7 @@ pub(super) struct Silence {
 
 impl Silence {
     pub(super) fn new(limit: Option<Duration>, looks: Looks, upload: Option<Arc<Upload>>) -> Self {
+        let limit = limit.filter(|_| looks == Looks::Once);
         Self { limit, patience: Patience::new(looks), upload, parts: 0 }
     }
 

@@ -42,7 +42,7 @@ use super::{
     pool::MAX_REST,
     second_try,
 };
-use crate::clock::instant;
+use crate::{clock::instant, request::BodyError};
 
 /// How much of one answer may wait for its visitor.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -219,7 +219,7 @@ async fn exchange(
             let sent = ready!(sending.as_mut().poll(cx));
             upload = None;
             if let Err(error) = sent {
-                return Poll::Ready(Err(Error::RequestBody(error)));
+                return Poll::Ready(Err(Error::RequestBody(error.into())));
             }
         }
         Poll::Pending
@@ -249,7 +249,7 @@ fn translate(mut head: request::Parts, connector: &Connector) -> request::Parts 
 
 /// Sends a body no faster than the upstream takes it. An error is the visitor's; what
 /// becomes of the stream, its answer says.
-async fn send_body(mut body: RequestBody, mut stream: SendStream<Bytes>) -> Result<(), hyper::Error> {
+async fn send_body(mut body: RequestBody, mut stream: SendStream<Bytes>) -> Result<(), BodyError> {
     loop {
         let frame = poll_fn(|cx| {
             // An upstream that has heard enough says so (RFC 9113 §8.1); its answer says the rest.

@@ -6,6 +6,7 @@ use super::*;
 use crate::config::upstream::{HostPort, UpstreamUrl};
 
 mod again;
+mod silence;
 
 fn upstream(port: u16) -> Upstream {
     let url = UpstreamUrl::Http(HostPort { host: "127.0.0.1".to_owned(), port });

@@ -23,6 +23,7 @@ mod headers;
 mod hostile_provider;
 mod layering;
 mod life_cycle;
+mod limits;
 mod logs;
 mod paths;
 mod readme;

@@ -86,6 +86,14 @@ impl Process {
         self.lines.borrow().join("\n")
     }
 
+    /// How much memory it has in use (Linux' `VmRSS`).
+    pub(crate) fn resident_kibibytes(&self) -> usize {
+        let id = self.child.id().expect("it has not been waited for");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
     /// Sends a signal. By the shell, because the standard library has no way and `unsafe` is forbidden.
     pub(crate) async fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("it has not been waited for");

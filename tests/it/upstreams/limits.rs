@@ -1,8 +1,9 @@
-//! `[app.limits]`: how long an upstream is waited for.
+//! `[app.limits]`: how long an upstream is waited for, until it has begun to answer. How long a body may rest is
+//! the visitor's connection's to judge (`limits::slow`).
 
-use tokio::{net::TcpListener, time::Instant};
+use tokio::net::TcpListener;
 
-use crate::harness::{Request, Stage, patiently, wire::Complete};
+use crate::harness::{Request, Stage, patiently};
 
 #[tokio::test]
 async fn a_connection_has_its_time_to_stand() {
@@ -60,50 +61,4 @@ async fn the_first_byte_has_its_time_from_the_end_of_the_body() {
     assert_eq!(patiently("the body", conversation.wire.exactly(2)).await, b"ok");
     conversation.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!(client.response().await.expect("an answer").status, 200, "the body took its time, and that is no fault");
-}
-
-#[tokio::test]
-async fn a_body_that_rests_is_given_up_in_either_direction() {
-    let stage = Stage::builder().app_tables("\n[app.limits]\nidle = \"200ms\"\n").public("/**").start_binary().await;
-    let mut conversations = stage.upstream.by_hand();
-    let upload = Request::new("PUT", "/file").header("Content-Length", "100000000").to_host(stage.authority());
-
-    // The visitor sends nothing more.
-    let mut client = stage.connect().await;
-    client.send(upload.bytes()).await;
-    let mut conversation = conversations.next().await;
-    conversation.expect_head().await;
-    assert_eq!(client.response().await.expect("an answer").status, 408);
-    assert_eq!(conversation.until_closed().await, b"");
-    client.until_closed().await;
-
-    // The upstream takes nothing more.
-    let mut client = stage.connect().await;
-    client.send(upload.bytes()).await;
-    let mut conversation = conversations.next().await;
-    conversation.expect_head().await;
-    let block = vec![b'x'; 1 << 20];
-    while patiently("bytes to be refused", client.wire.write(&block)).await.is_ok() {}
-    let told = stage.door.process.event("the reason", |event| {
-        let is_it = event["reason"] == "upstream_too_slow";
-        is_it.then(|| event["error"].to_string())
-    });
-    assert!(told.await.contains("200ms (limits.idle)"));
-
-    // The upstream says nothing more.
-    let mut client = stage.connect().await;
-    client.send(Request::get("/events").to_host(stage.authority()).bytes()).await;
-    let mut conversation = conversations.next().await;
-    conversation.expect_head().await;
-    let begun = Instant::now();
-    conversation.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n").await;
-    let answer = client.response().await.expect("an answer");
-    assert_eq!((answer.text().as_str(), answer.complete), ("hi", Complete::CutShort));
-    assert!(begun.elapsed().as_millis() >= 190, "not before its time: {:?}", begun.elapsed());
-    assert_eq!(conversation.until_closed().await, b"");
-    let told = stage.door.process.event("the reason", |event| {
-        let is_it = event["message"] == "an answer was cut";
-        is_it.then(|| event["error"].to_string())
-    });
-    assert!(told.await.contains("200ms (limits.idle)"));
 }
