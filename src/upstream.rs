@@ -1,5 +1,14 @@
 //! The app's server, as one worker sees it: connections of its own, kept and used again.
 //!
+//! | question | answered by |
+//! |---|---|
+//! | how does a connection come to stand, and what is spoken on it? | [`connect`], [`tls`] |
+//! | which connection serves a request in HTTP/1.1? | [`pool`], and [`Affinity`] where it is a visitor's own |
+//! | and in HTTP/2? | [`http2`] |
+//! | what passes of bodies, and of what follows them? | [`body`], [`trailers`] |
+//! | how long is waited? | [`patience`] |
+//! | and when another protocol takes over? | [`tunnel`](mod@tunnel) |
+//!
 //! A pool of plain HTTP/1.1 senders per worker and upstream, because measured
 //! against the client of `hyper-util` it saves six per cent of a request, and
 //! because the rule for sending a request again is ours to keep (RFC 9110
