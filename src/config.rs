@@ -18,6 +18,7 @@ pub mod listen;
 pub mod provider;
 pub mod server;
 pub mod session;
+pub mod upstream;
 
 mod fault;
 mod later;
@@ -45,6 +46,7 @@ use provider::Providers;
 use section::{Reading, Section, show_path};
 use source::{MAX_CONFIG_FILE, Source};
 use tree::{Environment, Table};
+use upstream::HostPort;
 
 /// Everything that `serve` needs to know.
 #[derive(Debug)]
@@ -164,8 +166,9 @@ fn check_apps(report: &Report, server: &Server, apps: &[app::Draft]) -> Result<(
                     .help("add [server.tls] with the certificate for every other name"),
             ));
         }
-        let upstream = &draft.app().upstream;
-        if server.listen.iter().any(|listen| is_same(listen, &upstream.host, upstream.port)) {
+        let upstream = draft.app().upstream.host_port();
+        let is_ours = |to: &HostPort| server.listen.iter().any(|listen| is_same(listen, &to.host, to.port));
+        if upstream.is_some_and(is_ours) {
             outcome = Err(report.add(
                 Fault::at(draft.upstream, "`upstream` is an address where Vestibule itself listens")
                     .why("each request would come back until none can be served"),

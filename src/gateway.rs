@@ -122,6 +122,7 @@ async fn walk(
                 sessions: &apps.sessions,
                 target: &target,
                 client: &client,
+                affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
                 removals: fields.into_removals(),
                 head,

@@ -14,6 +14,7 @@ use crate::{
     clock::instant,
     meter::OpenConnection,
     request::{Bodies, Peer},
+    upstream::Affinity,
 };
 
 /// One visitor's connection.
@@ -25,6 +26,8 @@ pub struct Connection {
     pub activity: Activity,
     /// What its visitor has still to send.
     pub bodies: Arc<Bodies>,
+    /// What it owns of the connections to upstreams.
+    pub(super) affinity: Affinity,
     /// Counts it for as long as anything is left of it, a tunnel included.
     _counted: OpenConnection,
     /// Its place among those that may stand at a time, held as long.
@@ -34,7 +37,14 @@ pub struct Connection {
 impl Connection {
     /// A connection that has just been accepted.
     pub fn new(peer: Peer, counted: OpenConnection, place: OwnedSemaphorePermit) -> Self {
-        Self { peer, activity: Activity::new(), bodies: Arc::default(), _counted: counted, _place: place }
+        Self {
+            peer,
+            activity: Activity::new(),
+            bodies: Arc::default(),
+            affinity: Affinity::default(),
+            _counted: counted,
+            _place: place,
+        }
     }
 
     /// Whether something may be on its way that nobody waits for any more: the rest of a body, or of a head.

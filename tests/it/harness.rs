@@ -32,6 +32,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod configuration;
 pub(crate) mod http2;
+pub(crate) mod http2_upstream;
 pub(crate) mod pki;
 pub(crate) mod sidecar;
 pub(crate) mod upstream;

@@ -34,4 +34,5 @@ mod sign_in;
 mod smuggling;
 mod tls;
 mod transport;
+mod upstreams;
 mod web_sockets;

@@ -1,4 +1,4 @@
-//! TLS on both sides: whose certificate visitors see, and which upstream is believed.
+//! TLS towards visitors: whose certificate they see.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::{
     demo::provider::people::ADA,
     harness::{
-        Configuration, RecordingUpstream, Request, Stage,
+        Configuration, Request, Stage,
         client::{connect_tls, handshake},
         patiently,
         pki::{Authority, Identity},
@@ -172,26 +172,4 @@ async fn threat_123_a_handshake_that_does_not_come_is_cut() {
     plain.send("GET / HTTP/1.1\r\nHost: wiki.test\r\n\r\n").await;
     let answer = plain.until_closed().await;
     assert!(!String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200"), "no plain text where TLS is spoken");
-}
-
-#[tokio::test]
-async fn an_upstream_over_tls_is_trusted_by_its_own_authority_and_by_no_other() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let upstream = RecordingUpstream::start_tls(authority.issue("localhost").server_config()).await;
-    let url = format!("upstream = \"https://localhost:{}\"", upstream.address().port());
-    for (what, ca_file, trusted) in
-        [("its own", Some(&authority), true), ("another", Some(&stranger), false), ("the system's", None, false)]
-    {
-        let table = ca_file.map(|ca| format!("\n[app.upstream_tls]\nca_file = {:?}\n", ca.file())).unwrap_or_default();
-        let stage = Stage::builder().app(&url).app_tables(&table).public("/**").start().await;
-        let answer = stage.send(Request::get("/page").navigation()).await;
-        assert_eq!(answer.status, if trusted { 200 } else { 502 }, "{what}: {answer:?}");
-        assert_eq!(upstream.take().len(), usize::from(trusted), "{what}");
-        assert!(!answer.text().to_lowercase().contains("certificate"), "{what}: {}", answer.text());
-    }
-    // The right authority, and a name that the certificate is not for.
-    let url = format!("upstream = \"https://127.0.0.1:{}\"", upstream.address().port());
-    let table = format!("\n[app.upstream_tls]\nca_file = {:?}\n", authority.file());
-    let stage = Stage::builder().app(&url).app_tables(&table).public("/**").start().await;
-    assert_eq!((stage.send(Request::get("/page")).await.status, upstream.take().len()), (502, 0));
 }

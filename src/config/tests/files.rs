@@ -203,5 +203,6 @@ fn certificates_of_a_private_authority_are_read() {
         .replace("client_id", "ca_file = \"ca.pem\"\nclient_id")
         .replace("upstream = \"http:", "upstream_tls = { ca_file = \"ca.pem\" }\nupstream = \"https:");
     let config = Config::load(&[write(&folder, "vestibule.toml", &text)]).expect("a configuration");
-    assert_eq!((config.providers[0].extra_roots.len(), config.apps[0].upstream.extra_roots.len()), (1, 1));
+    let upstream::UpstreamUrl::Https(_, tls) = &config.apps[0].upstream else { panic!("it is https") };
+    assert_eq!((config.providers[0].extra_roots.len(), tls.extra_roots.len()), (1, 1));
 }

@@ -4,8 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
-    ServerConfig,
+    RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use tempfile::TempDir;
 
@@ -80,11 +81,25 @@ impl Identity {
 
     /// How a server shows it.
     pub(crate) fn server_config(&self) -> ServerConfig {
+        let verifier = WebPkiClientVerifier::no_client_auth();
+        self.server_config_with(verifier)
+    }
+
+    /// The same for a server that serves only whom this authority vouches for.
+    pub(crate) fn server_config_for(&self, clients: &Authority) -> ServerConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(clients.root.clone()).expect("an authority's own certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        self.server_config_with(verifier.expect("there is a root"))
+    }
+
+    fn server_config_with(&self, verifier: Arc<dyn ClientCertVerifier>) -> ServerConfig {
         let (chain, key) = self.shown();
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("aws-lc has what TLS needs")
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(chain, key)
             .expect("a certificate and its own key")
     }

@@ -417,7 +417,7 @@ upstream = "http://${UPSTREAM-HOST}"
     insta::assert_snapshot!(app(r#"
 upstream = "${WORD}:${PORT}"
 "#), @r#"
-    error: `upstream` must be a URL that starts with https:// or http://
+    error: `upstream` must start with http://, https://, h2c:// or unix:/
      --> vestibule.toml:2:12
       |
     2 | upstream = "${WORD}:${PORT}"
