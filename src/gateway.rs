@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use crate::{
     access::{Decision, RouteMatch, SignedIn},
     clock::instant,
-    forward::{self, Passage},
+    forward::{self, Forwarded, Passage},
     login::Live,
     request::{Audience, Client, Place, Target, framing},
     session::Cached,
@@ -124,9 +124,12 @@ async fn walk(
                 body,
             };
             let sent = instant();
-            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            let forwarded = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
             app.meter.upstream_answered(instant().duration_since(sent));
-            Ok(response.map(Body::upstream))
+            Ok(match forwarded {
+                Forwarded::Answer(response) => response.map(Body::upstream),
+                Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
+            })
         }
         Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,

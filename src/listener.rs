@@ -66,7 +66,7 @@ pub struct Acceptor {
     pub meter: Meter,
     /// No more connections are accepted, and those that stand end after their request.
     pub stop: CancellationToken,
-    /// The connections that stand.
+    /// The connections that stand, and the tunnels that some have become.
     pub connections: TaskTracker,
 }
 
@@ -80,7 +80,8 @@ impl Acceptor {
         stop: CancellationToken,
     ) -> Self {
         let (header_timeout, keepalive) = (limits.header_timeout, limits.keepalive);
-        Self { worker, tls, header_timeout, keepalive, meter, stop, connections: TaskTracker::new() }
+        let connections = worker.visitors.clone();
+        Self { worker, tls, header_timeout, keepalive, meter, stop, connections }
     }
 
     /// Accepts until told to stop; then closes the socket's share.

@@ -12,6 +12,7 @@
 //! | who sent it? | [`Peer`], [`Client`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
+//! | which protocols does it offer to change to? | [`Upgrade`] |
 //!
 //! All of it runs on every request: no allocation for an ordinary one, one pass
 //! over the path, nothing looked up twice. [`Audience`] is only asked when we
@@ -23,6 +24,7 @@ pub mod framing;
 mod header;
 mod host;
 mod target;
+mod upgrade;
 
 pub use audience::Audience;
 pub use client::{Client, Peer};
@@ -30,3 +32,4 @@ pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use target::{Place, Readers, Reading, Target, TargetError};
+pub use upgrade::{Protocol, Upgrade};

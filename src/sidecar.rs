@@ -170,7 +170,8 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     let workers = (0..config.server.workers.get())
         .map(|_| {
             let log = access_log.as_ref().map(AccessLog::worker);
-            let worker = Arc::new(Worker::new(Arc::clone(&parts.apps), log, &options.random, options.clock.clone()));
+            let (apps, clock) = (Arc::clone(&parts.apps), options.clock.clone());
+            let worker = Arc::new(Worker::new(apps, log, &options.random, clock, serving.clone()));
             let acceptor = Acceptor::new(worker, tls.clone(), &config.server.limits, meter.clone(), serving.clone());
             start_worker(acceptor, &bound, config.server.drain_timeout, hurry.clone())
         })

@@ -32,11 +32,9 @@ use crate::clock::instant;
 mod body;
 mod connect;
 mod pool;
-mod tunnel;
 
 pub use body::{RequestBody, ResponseBody};
 pub use connect::Connector;
-pub use tunnel::tunnel;
 
 use connect::Upgrades;
 use pool::Pool;
