@@ -30,4 +30,5 @@ mod sign_in;
 mod smuggling;
 mod tls;
 mod transport;
+mod tunnels;
 mod web_sockets;
