@@ -131,7 +131,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         Some((upgrade, visitor_side)) => {
             request_head::offer(&mut head.headers, &upgrade);
             let request = Request::from_parts(head, RequestBody::empty());
-            (upstream.send_upgrade(request).await?, Some((upgrade, visitor_side)))
+            (Box::pin(upstream.send_upgrade(request)).await?, Some((upgrade, visitor_side)))
         }
     };
     if session.is_some_and(|session| session.has_ended()) {

@@ -75,6 +75,8 @@ pub(crate) struct Visit<'r> {
 }
 
 /// From the head that came in to the answer that goes out.
+///
+/// Ways that few requests go are boxed: the room for the longest is kept for as long as its connection stands.
 async fn walk(
     worker: &Worker,
     connection: &Connection,
@@ -102,7 +104,7 @@ async fn walk(
         if is_astray(visit) {
             return Ok(answer::at_public_url(&app, &target));
         }
-        return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
+        return Box::pin(own::answer(worker, &app, visit, &client, endpoint, &head, body)).await;
     }
     let route = app.rules.route(&head.method, &target);
     visit.trace.session = match route {
@@ -132,7 +134,7 @@ async fn walk(
             })
         }
         Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
-        Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
+        Decision::SignIn => Box::pin(anonymous::answer(apps, &app, visit, &client, &target, &head)).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }
@@ -143,7 +145,7 @@ async fn find_session(worker: &Worker, app: &App, headers: &HeaderMap) -> Result
     let found = match worker.apps.sessions.cached(&worker.recent, &app.config.id, &secret) {
         Cached::Hit(session) => Some(session),
         Cached::Unknown => None,
-        Cached::Miss => worker.apps.sessions.resolve(&app.config.id, &secret).await?,
+        Cached::Miss => Box::pin(worker.apps.sessions.resolve(&app.config.id, &secret)).await?,
     };
     Ok(found.map(|session| (secret, session)))
 }

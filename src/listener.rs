@@ -10,7 +10,11 @@ use tokio::{net::TcpListener, net::TcpStream, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{config::Limits, gateway::Worker, meter::Meter};
+use crate::{
+    config::Limits,
+    gateway::{Connection, Worker},
+    meter::Meter,
+};
 
 mod connection;
 pub mod ops;
@@ -115,11 +119,17 @@ impl Acceptor {
         let connection = Arc::new(self.worker.connection(peer.ip(), self.meter.connection()));
         match &self.tls {
             None => connection::serve(self, stream, connection).await,
-            Some(tls) => match timeout(self.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => connection::serve(self, stream, connection).await,
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
-            },
+            // Boxed, so that a connection in the clear does not carry the room for it.
+            Some(tls) => Box::pin(self.serve_tls(tls, stream, connection)).await,
+        }
+    }
+
+    async fn serve_tls(&self, tls: &TlsAcceptor, stream: TcpStream, connection: Arc<Connection>) {
+        let peer = connection.peer.address();
+        match timeout(self.header_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => connection::serve(self, stream, connection).await,
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }
     }
 }

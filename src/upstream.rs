@@ -156,7 +156,9 @@ impl Upstream {
     }
 
     async fn connect(&self, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error> {
-        timeout(CONNECT_TIMEOUT, self.connector.connect(upgrades)).await.map_err(|_| Error::ConnectTimeout)?
+        // Boxed, because few requests need one, and all would carry the room for it.
+        let connecting = Box::pin(self.connector.connect(upgrades));
+        timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| Error::ConnectTimeout)?
     }
 }
 
