@@ -24,6 +24,7 @@ mod hostile_provider;
 mod layering;
 mod life_cycle;
 mod logs;
+mod many_connections;
 mod paths;
 mod readme;
 mod sign_in;
