@@ -11,21 +11,24 @@ use http::{
     header::{EXPECT, ORIGIN},
 };
 use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{self, OnUpgrade};
 use thiserror::Error;
 
 use crate::{
     access::{AppRules, MethodOverrides, Permit},
     config,
-    identity::{Ended, Visitor},
-    request::{self, Client, Removals, Target, framing::is_websocket_handshake},
+    identity::Visitor,
+    request::{self, Client, Removals, Target, Upgrade},
     session::{Pulse, Sessions},
-    upstream::{self, Affinity, RequestBody, ResponseBody, Upstream, tunnel},
+    upstream::{self, Affinity, RequestBody, ResponseBody, Upstream},
 };
 
 mod identity_headers;
 mod request_head;
 mod response_head;
+mod tunnel;
+
+pub use tunnel::Tunnel;
 
 pub use identity_headers::IdentityHeaders;
 
@@ -35,8 +38,8 @@ use response_head::{Origins, Protection};
 #[derive(Debug)]
 pub struct Front {
     origins: Origins,
-    /// The origins whose pages may open a WebSocket here.
-    web_socket_origins: Vec<String>,
+    /// The origins whose pages may change protocols here.
+    upgrade_origins: Vec<String>,
     method_overrides: MethodOverrides,
     proto: HeaderValue,
     port: HeaderValue,
@@ -50,7 +53,7 @@ impl Front {
         let public = app.public_url.origin();
         Self {
             method_overrides: rules.method_overrides(),
-            web_socket_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
+            upgrade_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
             origins: Origins { upstream: app.upstream.origin(), public },
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
@@ -65,11 +68,11 @@ impl Front {
         identity_headers::prepare(visitor)
     }
 
-    /// Whether a WebSocket is asked for by a page of the app itself. Browsers always
-    /// say where it comes from (RFC 6455 §10.2); others need not say anything.
+    /// Whether an upgrade is asked for by a page of the app itself. A browser, which
+    /// can ask for a WebSocket only, always says where it comes from (RFC 6455 §10.2);
+    /// others need not say anything.
     fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
-        let ours =
-            |origin: &HeaderValue| self.web_socket_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
+        let ours = |origin: &HeaderValue| self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
         headers.get_all(ORIGIN).iter().all(ours)
     }
 }
@@ -94,6 +97,8 @@ pub struct Passage<'a> {
     pub head: http::request::Parts,
     /// What of the head ends here.
     pub removals: Removals,
+    /// What its visitor wants to speak from now on, if anything else.
+    pub upgrade: Option<Upgrade>,
     /// Its body.
     pub body: request::Body,
 }
@@ -107,11 +112,20 @@ pub struct PassingSession<'a> {
     pub identity: &'a IdentityHeaders,
 }
 
+/// What a request has come to.
+#[derive(Debug)]
+pub enum Forwarded {
+    /// An answer.
+    Answer(Response<ResponseBody>),
+    /// The upstream speaks another protocol from now on: the head that says so, and what follows it.
+    Switch(Response<()>, Box<Tunnel>),
+}
+
 /// Why a permitted request was not answered by the upstream.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// A page of another site tried to open a WebSocket with the visitor's session (RFC 6455 §10.2).
-    #[error("a WebSocket was asked for by a page of another origin")]
+    /// A page of another site tried to open a WebSocket, or the like, with the visitor's session (RFC 6455 §10.2).
+    #[error("an upgrade was asked for by a page of another origin")]
     ForeignOrigin,
     /// The upstream did not answer.
     #[error(transparent)]
@@ -122,17 +136,13 @@ pub enum Error {
 }
 
 /// Sends a request through. The answer must not outlive the session that it is for.
-pub async fn forward(
-    front: &Front,
-    upstream: &Upstream,
-    passage: Passage<'_>,
-) -> Result<Response<ResponseBody>, Error> {
-    let Passage { permit, session, sessions, target, client, affinity, request_id, mut head, removals, body } = passage;
-    let handshake = is_websocket_handshake(&head);
-    if handshake && !front.owns_origin_of(&head.headers) {
+pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -> Result<Forwarded, Error> {
+    let Passage { permit, session, sessions, target, client, affinity, request_id, mut head, removals, upgrade, body } =
+        passage;
+    if upgrade.is_some() && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
     }
-    let visitor_side = head.extensions.remove::<OnUpgrade>().filter(|_| handshake);
+    let visitor_side = head.extensions.remove::<OnUpgrade>();
     head.extensions.clear();
 
     let identity = session.map(|session| session.identity);
@@ -142,18 +152,12 @@ pub async fn forward(
     head.headers.extend(expectation.map(|expectation| (EXPECT, expectation)));
     head.uri = Uri::from(target.path_and_query().clone());
 
-    let response = match visitor_side {
-        None => upstream.send(Request::from_parts(head, RequestBody::from(body)), affinity).await?,
-        Some(visitor_side) => {
-            request_head::ask_for_web_socket(&mut head.headers);
-            let mut response = upstream.send_upgrade(Request::from_parts(head, RequestBody::empty())).await?;
-            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                let upstream_side = hyper::upgrade::on(&mut response);
-                let (pulse, sessions) = (session.map(|session| session.pulse.clone()), Arc::clone(sessions));
-                let in_use = move || pulse.iter().for_each(|pulse| sessions.touch(pulse));
-                tokio::spawn(tunnel(visitor_side, upstream_side, in_use, until(permit.session_end().cloned())));
-            }
-            response
+    let (mut response, offered) = match upgrade.zip(visitor_side) {
+        None => (upstream.send(Request::from_parts(head, RequestBody::from(body)), affinity).await?, None),
+        Some((upgrade, visitor_side)) => {
+            request_head::offer(&mut head.headers, &upgrade);
+            let request = Request::from_parts(head, RequestBody::empty());
+            (Box::pin(upstream.send_upgrade(request)).await?, Some((upgrade, visitor_side)))
         }
     };
     if session.is_some_and(|session| session.pulse.has_ended()) {
@@ -161,7 +165,20 @@ pub async fn forward(
         return Err(Error::SessionEnded);
     }
     let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
-    Ok(response_head::cleanse(response, &front.origins, protection))
+    let Some((upgrade, visitor)) = offered.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) else {
+        return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, protection)));
+    };
+    let protocol = upgrade.taken(response.headers()).ok_or(upstream::Error::UnaskedSwitch)?;
+    let tunnel = Tunnel {
+        visitor,
+        upstream: upgrade::on(&mut response),
+        protocol,
+        session_end: permit.session_end().cloned(),
+        pulse: session.map(|session| session.pulse.clone()),
+        sessions: Arc::clone(sessions),
+    };
+    let response = response_head::cleanse(response.map(drop), &front.origins, protection);
+    Ok(Forwarded::Switch(response, Box::new(tunnel)))
 }
 
 /// The head that the upstream gets: the visitor's without what they must not say,
@@ -180,12 +197,4 @@ pub fn upstream_head(
         headers.insert(*name, value.clone());
     }
     headers
-}
-
-/// Resolves when the session ends; never, where there is none.
-async fn until(ended: Option<Ended>) {
-    match ended {
-        Some(ended) => ended.ended().await,
-        None => std::future::pending().await,
-    }
 }

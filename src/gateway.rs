@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use crate::{
     access::{Decision, RouteMatch},
     clock::instant,
-    forward::{self, Passage, PassingSession},
+    forward::{self, Forwarded, Passage, PassingSession},
     request::{self, Audience, Client, Fields, Place, Target, framing},
 };
 
@@ -70,6 +70,8 @@ pub(crate) struct Visit<'r> {
 }
 
 /// From the head that came in to the answer that goes out.
+///
+/// Ways that few requests go are boxed: the room for the longest is kept for as long as its connection stands.
 async fn walk(
     worker: &Worker,
     connection: &Connection,
@@ -104,7 +106,7 @@ async fn walk(
         if is_astray(visit) {
             return Ok(answer::at_public_url(&app, &target));
         }
-        return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
+        return Box::pin(own::answer(worker, &app, visit, &client, endpoint, &head, body)).await;
     }
     let route = app.rules.route(&head.method, &target);
     visit.trace.guest = match route {
@@ -124,18 +126,22 @@ async fn walk(
                 client: &client,
                 affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
+                upgrade: fields.upgrade(&head),
                 removals: fields.into_removals(),
                 head,
                 body,
             };
             let sent = instant();
-            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await;
-            let response = response.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
+            let forwarded = forward::forward(&app.front, &worker.upstreams[app.place], passage).await;
+            let forwarded = forwarded.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
-            Ok(response.map(Body::upstream))
+            Ok(match forwarded {
+                Forwarded::Answer(response) => response.map(Body::upstream),
+                Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
+            })
         }
         Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
-        Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
+        Decision::SignIn => Box::pin(anonymous::answer(apps, &app, visit, &client, &target, &head)).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }

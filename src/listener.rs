@@ -116,7 +116,7 @@ pub struct Acceptor {
     capacity: Arc<Capacity>,
     /// When no more connections are accepted, and those that stand end after their request.
     pub endings: Endings,
-    /// The connections that stand, and those who wait for the next one.
+    /// The connections that stand, the tunnels that some have become, and those who wait for the next one.
     pub tasks: TaskTracker,
 }
 
@@ -130,6 +130,7 @@ impl Acceptor {
         meter: Meter,
         endings: Endings,
     ) -> Self {
+        let tasks = worker.visitors.clone();
         Self {
             worker,
             tls,
@@ -146,7 +147,7 @@ impl Acceptor {
             meter,
             capacity,
             endings,
-            tasks: TaskTracker::new(),
+            tasks,
         }
     }
 
@@ -196,14 +197,24 @@ impl Acceptor {
         let connection = Arc::new(Connection::new(peer, self.meter.connection(), place));
         match &self.tls {
             None => protocol::serve(self, stream, Protocol::Unsaid, connection).await,
-            Some(tls) => {
-                let handshake = tls.acceptor().accept(stream);
-                let stream = timeout_at(deadline, handshake).await.map_err(Refusal::no_handshake)?;
-                let stream = stream.map_err(Refusal::Handshake)?;
-                let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
-                protocol::serve(self, stream, protocol, connection).await;
-            }
+            // Boxed, so that a connection in the clear does not carry the room for it.
+            Some(tls) => Box::pin(self.serve_tls(tls, stream, deadline, connection)).await?,
         }
+        Ok(())
+    }
+
+    async fn serve_tls(
+        &self,
+        tls: &Certificates,
+        stream: Stream,
+        deadline: Instant,
+        connection: Arc<Connection>,
+    ) -> Result<(), Refusal> {
+        let handshake = tls.acceptor().accept(stream);
+        let stream = timeout_at(deadline, handshake).await.map_err(Refusal::no_handshake)?;
+        let stream = stream.map_err(Refusal::Handshake)?;
+        let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
+        protocol::serve(self, stream, protocol, connection).await;
         Ok(())
     }
 

@@ -16,6 +16,7 @@
 //! | how far has its body come? | [`Body`], [`Bodies`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
+//! | which protocols does it offer to change to? | [`Upgrade`] |
 //!
 //! All of it runs on every request: no allocation for an ordinary one, one pass
 //! over the head, one over the path, nothing looked up twice.
@@ -30,6 +31,7 @@ mod host;
 pub mod http2;
 mod limits;
 mod target;
+mod upgrade;
 
 pub use audience::Audience;
 pub use body::{Bodies, Body, BodyError, Fate, Outcome};
@@ -40,3 +42,4 @@ pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
 pub use target::{Place, Readers, Reading, Target, TargetError};
+pub use upgrade::{Protocol, Upgrade};

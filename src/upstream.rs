@@ -47,12 +47,10 @@ mod patience;
 mod pool;
 mod tls;
 mod trailers;
-mod tunnel;
 
 pub use affinity::Affinity;
 pub use body::{BrokenBody, RequestBody, ResponseBody};
 pub use connect::Connector;
-pub use tunnel::tunnel;
 
 use body::{Silence, Upload};
 use connect::{Protocol, Stream};

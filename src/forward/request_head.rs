@@ -8,7 +8,7 @@ use http::{
 use super::Front;
 use crate::{
     access::MethodOverrides,
-    request::{Client, Presence, Removals, connection_options},
+    request::{Client, Presence, Removals, Upgrade, connection_options},
     session::cookie::upstream::{Stripped, strip},
 };
 
@@ -85,8 +85,8 @@ pub(super) fn set(headers: &mut HeaderMap, front: &Front, client: &Client<'_>, r
     headers.insert(X_REQUEST_ID, request_id);
 }
 
-/// Asks the upstream for the WebSocket that the visitor asked for (RFC 6455 §4.1).
-pub(super) fn ask_for_web_socket(headers: &mut HeaderMap) {
+/// Makes the upstream the visitor's offer to change protocols (RFC 9110 §7.8).
+pub(super) fn offer(headers: &mut HeaderMap, upgrade: &Upgrade) {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(UPGRADE, upgrade.value());
 }

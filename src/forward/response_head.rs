@@ -92,6 +92,10 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
     if dropped.contains(&TRANSFER_ENCODING) {
         dropped.push(CONTENT_LENGTH);
     }
+    // What follows a switch is no body (RFC 9110 §15.2.2); a length would only mislead (§8.6).
+    if upgrade.is_some() {
+        dropped.push(CONTENT_LENGTH);
+    }
     for name in dropped {
         headers.remove(name);
     }

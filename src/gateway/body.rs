@@ -1,7 +1,8 @@
 //! What we answer with: nothing, a text of our own, or the upstream's stream.
 //!
 //! One concrete type instead of boxed ones: it is polled for every request. When
-//! it is dropped, sent or not, the request is over, and its access line is written.
+//! it is dropped, sent or not, the request is over, and its access line is written;
+//! but for a switch of protocols, where that comes with the end of the tunnel.
 
 use std::{
     pin::Pin,
@@ -15,6 +16,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{guest::Guest, worker::Finish};
 use crate::{
+    forward::Tunnel,
     session::Pulse,
     upstream::{BrokenBody, ResponseBody},
 };
@@ -32,6 +34,8 @@ enum Content {
     Empty,
     Own(Bytes),
     Upstream(Stream),
+    /// None: a tunnel follows.
+    Tunnel(Box<Tunnel>),
 }
 
 /// The upstream's body, for as long as the session lives.
@@ -71,11 +75,24 @@ impl Body {
         Self { content: Content::Upstream(Stream { body, at_end: None, begun: false }), finish: None }
     }
 
-    /// Has something done when the answer is over.
+    /// None: a tunnel follows.
+    pub fn tunnel(tunnel: Box<Tunnel>) -> Self {
+        Self { content: Content::Tunnel(tunnel), finish: None }
+    }
+
+    /// Has something done when the answer is over, and what follows it, if anything.
     #[must_use]
     pub(super) fn finishing(mut self, finish: Box<Finish>) -> Self {
-        self.finish = Some(finish);
-        self
+        match self.content {
+            Content::Tunnel(tunnel) => {
+                finish.follow(tunnel);
+                Self::empty()
+            }
+            Content::Empty | Content::Own(_) | Content::Upstream(_) => {
+                self.finish = Some(finish);
+                self
+            }
+        }
     }
 }
 
@@ -86,7 +103,7 @@ impl HttpBody for Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
         let frame = match &mut this.content {
-            Content::Empty => Poll::Ready(None),
+            Content::Empty | Content::Tunnel(_) => Poll::Ready(None),
             Content::Own(bytes) => {
                 let bytes = std::mem::take(bytes);
                 this.content = Content::Empty;
@@ -108,7 +125,7 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
-            Content::Empty => true,
+            Content::Empty | Content::Tunnel(_) => true,
             Content::Own(bytes) => bytes.is_empty(),
             Content::Upstream(stream) => stream.body.is_end_stream(),
         }
@@ -116,7 +133,7 @@ impl HttpBody for Body {
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Empty => SizeHint::with_exact(0),
+            Content::Empty | Content::Tunnel(_) => SizeHint::with_exact(0),
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Upstream(stream) => stream.body.size_hint(),
         }

@@ -1,4 +1,5 @@
-//! What one worker thread has of its own: connections to the upstreams, its log buffer, its request ids.
+//! What one worker thread has of its own: its visitors' connections and those to the upstreams, its log buffer, its
+//! request ids.
 
 use std::{
     net::IpAddr,
@@ -8,7 +9,8 @@ use std::{
     },
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, uri::PathAndQuery};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Broken, Connection,
@@ -17,6 +19,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Moment, instant},
+    forward::Tunnel,
     meter::{AccessLine, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
@@ -33,16 +36,37 @@ pub struct Worker {
     pub(super) upstreams: Vec<Upstream>,
     /// The sessions that it has served lately.
     pub(super) recent: Recent<Prepared>,
+    /// The tasks that serve visitors: their connections, and the tunnels that some of them become.
+    pub visitors: TaskTracker,
+    /// Cancelled when no more requests are to come.
+    stop: CancellationToken,
     access_log: Option<WorkerLog>,
     ids: RequestIds,
+    random: Random,
     pub(super) clock: Clock,
 }
 
 impl Worker {
-    /// A worker for these apps; `access_log` is `None` where it is off.
-    pub fn new(apps: Arc<Apps>, access_log: Option<WorkerLog>, random: &Random, clock: Clock) -> Self {
+    /// A worker for these apps, until `stop` is cancelled; `access_log` is `None` where it is off.
+    pub fn new(
+        apps: Arc<Apps>,
+        access_log: Option<WorkerLog>,
+        random: &Random,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Self {
         let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone(), app.config.limits)).collect();
-        Self { apps, upstreams, recent: Recent::new(random), access_log, ids: RequestIds::new(random), clock }
+        Self {
+            apps,
+            upstreams,
+            recent: Recent::new(random),
+            visitors: TaskTracker::new(),
+            stop,
+            access_log,
+            ids: RequestIds::new(random),
+            random: random.clone(),
+            clock,
+        }
     }
 
     /// Lets go of what nobody uses any more: connections to upstreams, sessions that have ended.
@@ -120,16 +144,29 @@ pub(super) struct Trace {
     pub(super) started: Moment,
     pub(super) method: Method,
     pub(super) protocol: Version,
-    pub(super) path: Option<http::uri::PathAndQuery>,
+    pub(super) path: Option<PathAndQuery>,
     pub(super) client: IpAddr,
     pub(super) app: Option<Arc<App>>,
     pub(super) guest: Option<Arc<Guest>>,
 }
 
+impl Trace {
+    /// Copies what it has of the head, whose buffer is a thousand times as large: a tunnel may last for days.
+    fn let_go(&mut self) {
+        if let Some(path) = &mut self.path {
+            let copy = PathAndQuery::try_from(path.as_str());
+            *path = copy.unwrap_or_else(|_| PathAndQuery::from_static("/"));
+        }
+        if let RequestId::Given(id) = &mut self.id {
+            *id = HeaderValue::from_bytes(id.as_bytes()).unwrap_or(HeaderValue::from_static("-"));
+        }
+    }
+}
+
 /// What the log says of a request whose visitor left before there was an answer; nginx's number.
 const VISITOR_LEFT: u16 = 499;
 
-/// Writes the access line when the answer is over, or when nobody waits for one any more.
+/// Writes the access line when the answer, or the tunnel that follows it, is over, or when nobody waits for one any more.
 pub(super) struct Finish {
     pub(super) worker: Arc<Worker>,
     pub(super) connection: Arc<Connection>,
@@ -151,6 +188,16 @@ impl Finish {
         self.status = Some(status);
         self.connection.activity.answering();
         self.count(status.as_u16());
+    }
+
+    /// Carries a tunnel to its end, which is the request's as well.
+    pub(super) fn follow(mut self: Box<Self>, tunnel: Box<Tunnel>) {
+        self.trace.let_go();
+        let worker = Arc::clone(&self.worker);
+        worker.visitors.spawn(async move {
+            let (stop, random) = (self.worker.stop.clone(), self.worker.random.clone());
+            tunnel.carry(stop, random, &mut self.bytes).await;
+        });
     }
 
     fn count(&self, status: u16) {
@@ -193,9 +240,9 @@ impl Drop for Finish {
             app: trace.app.as_ref().map_or("", |app| app.config.id.as_str()),
             client: trace.client,
             method: trace.method.as_str(),
-            path: trace.path.as_ref().map_or("-", http::uri::PathAndQuery::path),
+            path: trace.path.as_ref().map_or("-", PathAndQuery::path),
             status: self.status.map_or(VISITOR_LEFT, |status| status.as_u16()),
-            bytes: (self.status != Some(StatusCode::SWITCHING_PROTOCOLS)).then_some(self.bytes),
+            bytes: self.bytes,
             protocol: trace.protocol,
             duration,
             user: trace.guest.as_ref().map(|guest| guest.made().subject.as_str()),

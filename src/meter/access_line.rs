@@ -29,8 +29,8 @@ pub struct AccessLine<'a> {
     pub protocol: Version,
     /// What was answered.
     pub status: u16,
-    /// How much of a body was sent; `None` where nobody counted, as in a tunnel.
-    pub bytes: Option<u64>,
+    /// How much was sent after the head of the answer.
+    pub bytes: u64,
     /// From the request's head to the end of the answer.
     pub duration: Duration,
     /// Who was signed in.
@@ -45,9 +45,7 @@ impl AccessLine<'_> {
         line.text(key!("path"), self.path);
         line.number(key!("status"), self.status.into());
         line.millis(key!("duration_ms"), self.duration);
-        if let Some(bytes) = self.bytes {
-            line.number(key!("bytes"), bytes);
-        }
+        line.number(key!("bytes"), self.bytes);
         if !self.app.is_empty() {
             line.text(key!("app"), self.app);
         }
@@ -117,7 +115,7 @@ mod tests {
         path: "/pages/start",
         protocol: Version::HTTP_11,
         status: 200,
-        bytes: Some(5_120),
+        bytes: 5_120,
         duration: Duration::from_micros(1_250),
         user: Some("ann@example.com"),
     };
@@ -154,8 +152,8 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_left_out() {
-        let line = written(&AccessLine { app: "", bytes: None, user: None, ..LINE }, LineFormat::Json);
-        for key in ["app", "bytes", "user"] {
+        let line = written(&AccessLine { app: "", user: None, ..LINE }, LineFormat::Json);
+        for key in ["app", "user"] {
             assert!(!line.contains(&format!("\"{key}\"")), "{line}");
         }
     }

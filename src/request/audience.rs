@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 
-use super::{Fields, framing};
+use super::Fields;
 
 /// For whom an answer of ours is, by the table of the contract's section 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Audience {
     Navigation,
     /// A page, but in a frame or answering a form: a redirect would not work or lose what was sent.
     FrameOrUnsafeNavigation,
-    /// A WebSocket handshake.
+    /// A change of protocol, to a WebSocket above all.
     WebSocket,
     /// Scripts, images, prefetches, API clients.
     Other,
@@ -25,7 +25,7 @@ pub enum Audience {
 impl Audience {
     /// Judges by what the request says about itself; nothing here is a matter of trust.
     pub fn of(parts: &Parts, fields: &Fields<'_>) -> Self {
-        if fields.upgrade && framing::is_websocket_handshake(parts) {
+        if fields.upgrade(parts).is_some() {
             return Self::WebSocket;
         }
         if fields.speculative {

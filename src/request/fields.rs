@@ -4,9 +4,9 @@
 //! on a dozen names. A look-up each costs as much as this whole pass, and a field that
 //! is looked up in several places can be read in several ways.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 
-use super::HeaderKind;
+use super::{HeaderKind, Upgrade};
 
 /// What stands in a head, as far as it is anything to us.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Fields<'h> {
     /// `X-Requested-With`
     pub(super) scripted: bool,
     /// Whether another protocol is asked for.
-    pub(super) upgrade: bool,
+    upgrade: bool,
     removals: Removals,
 }
 
@@ -105,6 +105,11 @@ impl<'h> Fields<'h> {
             }
         }
         fields
+    }
+
+    /// What the head that this was read from offers to speak instead of HTTP.
+    pub fn upgrade(&self, head: &Parts) -> Option<Upgrade> {
+        if self.upgrade { Upgrade::of(head) } else { None }
     }
 
     /// What must not reach the upstream.

@@ -12,7 +12,7 @@
 //! whose rules name methods, where they would let the rule see one method and the
 //! application another (`HeaderKind::MethodOverride`).
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
+use http::{Method, StatusCode, Version, request::Parts};
 use thiserror::Error;
 
 use super::{
@@ -138,29 +138,6 @@ fn host<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingEr
         }
         (None, _) => Err(FramingError::NoHost),
     }
-}
-
-/// Whether this asks for a WebSocket (RFC 6455 §4.2.1).
-///
-/// Any other `Upgrade`, h2c above all, is not taken and not passed on. Neither is a
-/// handshake with a body: what would come after it could be read as frames (threat 76).
-pub fn is_websocket_handshake(parts: &Parts) -> bool {
-    let headers = &parts.headers;
-    headers.contains_key(header::UPGRADE)
-        && parts.method == Method::GET
-        && parts.version == Version::HTTP_11
-        && lists(headers, header::UPGRADE, "websocket")
-        && lists(headers, header::CONNECTION, "upgrade")
-        && headers.contains_key(header::SEC_WEBSOCKET_KEY)
-        && !headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
-}
-
-fn lists(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
-    let holds = |value: &HeaderValue| {
-        value.as_bytes().split(|&b| b == b',').any(|t| t.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
-    };
-    headers.get_all(name).iter().any(holds)
 }
 
 #[cfg(test)]

@@ -28,11 +28,31 @@ pub(crate) struct Deployment {
     pub(crate) origin: String,
     /// Where the provider is, or will be.
     pub(crate) provider_address: SocketAddr,
+    /// The real binary.
+    pub(crate) vestibule: Vestibule,
+}
+
+/// The real binary with its configuration.
+#[derive(Debug)]
+pub(crate) struct Vestibule {
+    /// For what it says, and to stop it.
+    pub(crate) process: Process,
     /// Where `/readyz` is.
     pub(crate) ops: SocketAddr,
-    /// The real binary, for what it says.
-    pub(crate) vestibule: Process,
     _configuration: TempDir,
+}
+
+/// Starts it before an upstream, and waits until a visitor may come.
+pub(crate) async fn serve(public: SocketAddr, provider_address: SocketAddr, upstream: SocketAddr) -> Vestibule {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("vestibule.toml");
+    fs::write(&file, configuration(public, provider_address, upstream)).expect("it can be written to");
+    let process = Process::start(
+        "vestibule",
+        Command::new(env!("CARGO_BIN_EXE_vestibule")).arg("serve").arg("--config").arg(&file),
+    );
+    let ops = process.line("that it is listening", listening).await;
+    Vestibule { process, ops, _configuration: folder }
 }
 
 impl Deployment {
@@ -47,15 +67,8 @@ impl Deployment {
     /// Starts the app and Vestibule; the provider is the caller's affair.
     pub(crate) async fn start_at(public: SocketAddr, provider_address: SocketAddr) -> Self {
         let app = App::start(own_address()).await;
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let file = folder.path().join("vestibule.toml");
-        fs::write(&file, configuration(public, provider_address, app.address)).expect("it can be written to");
-        let vestibule = Process::start(
-            "vestibule",
-            Command::new(env!("CARGO_BIN_EXE_vestibule")).arg("serve").arg("--config").arg(&file),
-        );
-        let ops = vestibule.line("that it is listening", listening).await;
-        Self { app, origin: format!("http://{public}"), provider_address, ops, vestibule, _configuration: folder }
+        let vestibule = serve(public, provider_address, app.address).await;
+        Self { app, origin: format!("http://{public}"), provider_address, vestibule }
     }
 
     /// An address of the app.
@@ -79,6 +92,7 @@ fn configuration(public: SocketAddr, provider_address: SocketAddr, app: SocketAd
 listen = ["{public}"]
 ops_listen = "127.0.0.1:0"
 workers = 1
+drain_delay = "0s"
 
 [log]
 level = "debug"

@@ -1,5 +1,5 @@
 //! Vestibule among programs that nobody here wrote: the real binary between npm
-//! `oidc-provider`, a certified OpenID Provider, and a headless Chromium.
+//! `oidc-provider`, a certified OpenID Provider, a headless Chromium, and Python's `websockets`.
 //!
 //! What `tests/it` cannot show is shown here: that two strangers who read the same
 //! specifications agree with us. So little is checked twice; lies, limits and tables
@@ -20,3 +20,4 @@ mod visitor;
 mod in_the_browser;
 mod outages;
 mod sign_in;
+mod web_sockets;

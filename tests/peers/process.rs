@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
@@ -52,6 +52,20 @@ impl Process {
             (None, Ok(_)) => panic!("{} ended and never said {what}", self.name),
             (None, Err(_)) => panic!("{} did not say {what} within {PATIENCE:?}", self.name),
         }
+    }
+
+    /// Asks it to stop. By the shell, because the standard library has no way and `unsafe` is forbidden.
+    pub(crate) fn terminate(&self) {
+        let sent = Command::new("sh").args(["-c", "kill -s TERM \"$0\"", &self.child.id().to_string()]).status();
+        assert!(sent.expect("there is a shell").success(), "{} could not be told to stop", self.name);
+    }
+
+    /// How it ended.
+    pub(crate) async fn end(&mut self) -> ExitStatus {
+        let mut lines = self.lines.clone();
+        let closed = timeout(PATIENCE, async { while lines.changed().await.is_ok() {} }).await;
+        assert!(closed.is_ok(), "{} did not end within {PATIENCE:?}", self.name);
+        self.child.wait().expect("a child that has closed its outputs can be waited for")
     }
 
     /// All that it has printed so far.

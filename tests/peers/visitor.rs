@@ -71,11 +71,12 @@ impl Visitor {
         self.follow_on(answer).await
     }
 
-    /// Submits a form; redirects are not followed.
+    /// Submits a form of its own page; redirects are not followed.
     pub(crate) async fn post(&mut self, url: impl AsRef<str>, fields: &[(&str, &str)]) -> Answer {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let origin = Url::parse(url.as_ref()).expect("tests ask for valid URLs").origin().ascii_serialization();
         let mut headers = navigation();
+        headers.insert("sec-fetch-site", header::HeaderValue::from_static("same-origin"));
         headers.extend([
             (header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().expect("a media type")),
             (header::ORIGIN, origin.parse().expect("an origin is ASCII")),
@@ -88,6 +89,11 @@ impl Visitor {
         let form = self.follow(url).await;
         assert!(form.text().contains("Sign in at the provider"), "not the provider's form, but {form:?}");
         self.submit(form.url, &[("login", person)]).await
+    }
+
+    /// The `Cookie` for an address, for a program that is not this browser.
+    pub(crate) fn cookies(&self, url: impl AsRef<str>) -> String {
+        self.cookies_for(&Url::parse(url.as_ref()).expect("tests ask for valid URLs"))
     }
 
     /// Cookies that would be sent to an address, as they would be.

@@ -98,31 +98,3 @@ fn threats_61_64_and_70_methods_and_expectations_that_are_not_served() {
         assert_eq!(error.status().as_u16(), status, "{method} {headers:?}");
     }
 }
-
-#[test]
-fn a_websocket_handshake_is_told_from_other_upgrades() {
-    const FULL: &[(&str, &str)] =
-        &[HOST, ("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket"), ("sec-websocket-key", "x")];
-    let with = |more: &[(&'static str, &'static str)]| [FULL, more].concat();
-    let without = |name: &str| FULL.iter().copied().filter(|(n, _)| *n != name).collect::<Vec<_>>();
-    let replaced = |name: &'static str, value: &'static str| [without(name), vec![(name, value)]].concat();
-    for (method, version, headers, is) in [
-        ("GET", Version::HTTP_11, FULL.to_vec(), true),
-        ("GET", Version::HTTP_11, with(&[("content-length", "0")]), true),
-        ("GET", Version::HTTP_11, with(&[("content-length", "7")]), false),
-        ("GET", Version::HTTP_11, with(&[("transfer-encoding", "chunked")]), false),
-        ("POST", Version::HTTP_11, FULL.to_vec(), false),
-        ("GET", Version::HTTP_10, FULL.to_vec(), false),
-        ("GET", Version::HTTP_11, without("connection"), false),
-        ("GET", Version::HTTP_11, without("upgrade"), false),
-        ("GET", Version::HTTP_11, without("sec-websocket-key"), false),
-        ("GET", Version::HTTP_11, replaced("upgrade", "h2c"), false), // threat 76
-        ("GET", Version::HTTP_11, replaced("upgrade", "websocketx"), false),
-    ] {
-        assert_eq!(
-            is_websocket_handshake(&head(method, "/", version, &headers)),
-            is,
-            "{method} {version:?} {headers:?}"
-        );
-    }
-}

@@ -157,6 +157,14 @@ impl Process {
         peak.map(|kilobytes: u64| kilobytes * 1024).expect("and their memory")
     }
 
+    /// How much memory it holds, in KiB.
+    pub(crate) fn resident_kib(&self) -> usize {
+        let id = self.child.id().expect("it has not been waited for");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process that runs has a status");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        resident.and_then(|kib| kib.parse().ok()).expect("Linux says how much is resident")
+    }
+
     /// How it ended, and all that it printed until then.
     pub(crate) async fn end(&mut self) -> (ExitStatus, String) {
         let status = patiently("its end", self.child.wait()).await.expect("it can be waited for");
