@@ -25,7 +25,7 @@ mod worker;
 
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
-pub use connection::{Activity, Connection};
+pub use connection::{Activity, Connection, Heard};
 pub use own::SignIns;
 pub use worker::Worker;
 

@@ -63,6 +63,9 @@ pub enum Error {
     /// The connection broke, or what came over it is no HTTP.
     #[error("the upstream broke off or did not answer in HTTP: {0}")]
     Broken(#[source] hyper::Error),
+    /// The visitor's body is malformed or broke off; the upstream has been told so by the end of its connection.
+    #[error("the request's body is malformed or broke off: {0}")]
+    RequestBody(#[source] hyper::Error),
     /// It changed to another protocol though nobody had asked for one (RFC 9110 §7.8).
     #[error("the upstream switched protocols without being asked to")]
     UnaskedSwitch,
@@ -78,8 +81,14 @@ impl Error {
             Self::Connect(_) => "upstream_unreachable",
             Self::ConnectTimeout => "upstream_connect_timeout",
             Self::Broken(_) | Self::UnaskedSwitch => "upstream_broken",
+            Self::RequestBody(_) => "request_body",
             Self::FirstByteTimeout => "upstream_too_slow",
         }
+    }
+
+    /// Whose fault it is that no answer came: of the messages of both sides only the visitor's body is ours to hyper.
+    fn unanswered(error: hyper::Error) -> Self {
+        if error.is_user() { Self::RequestBody(error) } else { Self::Broken(error) }
     }
 }
 
@@ -129,7 +138,7 @@ impl Upstream {
                     // Nothing of it went out, or it may safely go out twice.
                     (Some(unsent), _) => request = unsent,
                     (None, Some(copy)) if !error.error().is_parse() => request = copy,
-                    (None, _) => return Err(Error::Broken(error.into_error())),
+                    (None, _) => return Err(Error::unanswered(error.into_error())),
                 },
             }
         }
@@ -137,7 +146,7 @@ impl Upstream {
         let mut lease = self.pool.lend(sender, body_sent);
         match lease.sender().send_request(request).await {
             Ok(response) => Ok(lease.answered(response)),
-            Err(error) => Err(Error::Broken(error)),
+            Err(error) => Err(Error::unanswered(error)),
         }
     }
 

@@ -39,6 +39,17 @@ pub struct Activity {
     accepted: Instant,
 }
 
+/// What bytes that come in belong to, as far as it is known before they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Most likely the next head: all answers are out.
+    Beginning,
+    /// What has come before them.
+    Continuation,
+    /// A request that is being answered, or one behind it.
+    WithinRequest,
+}
+
 /// A request's head has been arriving for some time, or nothing has come yet.
 const HEAD: u8 = 0;
 /// A request is being answered.
@@ -55,11 +66,16 @@ impl Activity {
         Self { phase, since, moved, accepted: instant() }
     }
 
-    /// Bytes came in.
-    pub fn received(&self) {
+    /// Bytes came in; says of what.
+    pub fn received(&self) -> Heard {
         self.moved.store(true, Ordering::Relaxed);
-        if self.phase.load(Ordering::Relaxed) == IDLE {
-            self.phase.store(BEGUN, Ordering::Relaxed);
+        match self.phase.load(Ordering::Relaxed) {
+            IDLE => {
+                self.phase.store(BEGUN, Ordering::Relaxed);
+                Heard::Beginning
+            }
+            BUSY => Heard::WithinRequest,
+            _ => Heard::Continuation,
         }
     }
 

@@ -160,6 +160,7 @@ impl Refusal {
                 upstream::Error::ConnectTimeout | upstream::Error::FirstByteTimeout => {
                     telling(S::GATEWAY_TIMEOUT, text::UPSTREAM_TIMED_OUT, WayOn::Again)
                 }
+                upstream::Error::RequestBody(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
             },
         }
     }
@@ -224,7 +225,11 @@ impl Refusal {
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
             // Where a message ends is in doubt, and so is where the next one would begin.
-            Self::Framing(_) | Self::SlowForm => vec![(CONNECTION, HeaderValue::from_static("close"))],
+            Self::Framing(_)
+            | Self::SlowForm
+            | Self::Forward(forward::Error::Upstream(upstream::Error::RequestBody(_))) => {
+                vec![(CONNECTION, HeaderValue::from_static("close"))]
+            }
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
             Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
             Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {

@@ -21,7 +21,7 @@ use tokio::{
     time::sleep_until,
 };
 
-use super::Acceptor;
+use super::{Acceptor, line_ends::LineEnds};
 use crate::{
     clock::instant,
     gateway::{self, Connection},
@@ -39,7 +39,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
-    let watched = Watched { stream, connection: Arc::clone(&connection) };
+    let watched = Watched { stream, connection: Arc::clone(&connection), line_ends: LineEnds::default() };
     let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
     let http = http1::Builder::new()
         .header_read_timeout(None)
@@ -99,10 +99,11 @@ where
     }
 }
 
-/// Notes when bytes come and go.
+/// Notes when bytes come and go, and how the lines of heads end.
 struct Watched<S> {
     stream: S,
     connection: Arc<Connection>,
+    line_ends: LineEnds,
 }
 
 impl<S> Watched<S> {
@@ -118,7 +119,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.connection.activity.received();
+            let heard = self.connection.activity.received();
+            self.line_ends.check(heard, &mut buf.filled_mut()[before..]);
         }
         read
     }
