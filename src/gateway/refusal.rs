@@ -225,6 +225,9 @@ impl Refusal {
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
             // Where a message ends is in doubt, and so is where the next one would begin.
+            Self::Framing(FramingError::Method(_)) => {
+                vec![(CONNECTION, HeaderValue::from_static("close")), (ALLOW, HeaderValue::from_static(SERVED_METHODS))]
+            }
             Self::Framing(_)
             | Self::SlowForm
             | Self::Forward(forward::Error::Upstream(upstream::Error::RequestBody(_))) => {
@@ -261,6 +264,9 @@ impl Refusal {
         }
     }
 }
+
+/// What stands for all methods but two where one of these was asked for (RFC 9110 §15.5.6 wants a list).
+const SERVED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// What a page is headed by where no app was found.
 const NAMELESS: &str = "Vestibule";

@@ -152,13 +152,11 @@ fn assert_canonical(request: &Message) {
     assert!(names.clone().all(|name| !name.contains('_') && *name == name.to_ascii_lowercase()), "{request:?}");
 }
 
-/// A request as the app saw it, without what is in every request.
+/// A request as the app saw it, without what is in every request; fields of different names in no order of theirs.
 pub(super) fn told(request: &Message) -> String {
-    let mut text = format!("{} {}\n", request.method, request.target);
-    for (name, value) in &request.fields {
-        if name != "host" && !OURS.contains(&name.as_str()) {
-            text += &format!("{name}: {value}\n");
-        }
-    }
-    text + "\n" + &String::from_utf8_lossy(&request.body)
+    let own = |name: &str| name != "host" && !OURS.contains(&name);
+    let mut fields: Vec<_> = request.fields.iter().filter(|(name, _)| own(name)).collect();
+    fields.sort_by_key(|(name, _)| name);
+    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    format!("{} {}\n{fields}\n{}", request.method, request.target, String::from_utf8_lossy(&request.body))
 }

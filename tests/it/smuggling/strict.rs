@@ -45,10 +45,13 @@ pub(super) enum Read {
 }
 
 /// All requests of a connection, and what is left.
+///
+/// Behind the first one hyper decides alone what ends a line of a head (see `listener::line_ends`).
 pub(super) fn read_all(bytes: &[u8]) -> (Vec<Message>, Rest) {
     let (mut messages, mut rest) = (Vec::new(), bytes);
     while !rest.is_empty() {
-        match read(rest) {
+        let line_feeds = if messages.is_empty() { LineFeeds::Refused } else { LineFeeds::Taken };
+        match read_with(rest, line_feeds) {
             Read::Request(message, taken) => {
                 let is_last = message.is_last;
                 messages.push(*message);
@@ -76,7 +79,11 @@ pub(super) enum Rest {
 
 /// Reads one request.
 pub(super) fn read(bytes: &[u8]) -> Read {
-    match message(&mut Input { bytes, at: 0 }) {
+    read_with(bytes, LineFeeds::Refused)
+}
+
+fn read_with(bytes: &[u8], line_feeds: LineFeeds) -> Read {
+    match message(&mut Input { bytes, at: 0, line_feeds }) {
         Ok((message, taken)) => Read::Request(Box::new(message), taken),
         Err(Stop::Incomplete) => Read::Incomplete,
         Err(Stop::Malformed(why)) => Read::Malformed(why),
@@ -95,13 +102,21 @@ const fn malformed<T>(why: &'static str) -> Result<T, Stop> {
 struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
+    line_feeds: LineFeeds,
+}
+
+/// Whether an LF alone ends a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineFeeds {
+    Refused,
+    Taken,
 }
 
 impl<'a> Input<'a> {
-    /// A line without its CR LF. A CR or LF alone, or a NUL, is never part of one (RFC 9112 §2.2).
-    fn line(&mut self) -> Result<&'a [u8], Stop> {
+    /// A line without its CR LF. A CR or LF alone is never part of one (RFC 9112 §2.2).
+    fn line(&mut self, leniencies: &mut Vec<&'static str>) -> Result<&'a [u8], Stop> {
         let rest = &self.bytes[self.at..];
-        let Some(end) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) else {
+        let Some(end) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
             return Err(Stop::Incomplete);
         };
         match &rest[end..] {
@@ -110,7 +125,12 @@ impl<'a> Input<'a> {
                 Ok(&rest[..end])
             }
             [b'\r'] => Err(Stop::Incomplete),
-            _ => malformed("a CR, LF or NUL by itself"),
+            [b'\n', ..] if self.line_feeds == LineFeeds::Taken => {
+                leniencies.push("a line that ends in an LF alone");
+                self.at += end + 1;
+                Ok(&rest[..end])
+            }
+            _ => malformed("a CR or LF by itself"),
         }
     }
 
@@ -125,12 +145,14 @@ impl<'a> Input<'a> {
 
 fn message(input: &mut Input<'_>) -> Result<(Message, usize), Stop> {
     let mut leniencies = Vec::new();
-    while input.bytes[input.at..].starts_with(b"\r\n") {
-        leniencies.push("an empty line before the request"); // RFC 9112 §2.2
-        input.at += 2;
+    // RFC 9112 §2.2; hyper takes an LF alone for one as well.
+    while let Some(length) = empty_line(&input.bytes[input.at..]) {
+        leniencies.push("an empty line before the request");
+        input.at += length;
     }
-    let (method, target, minor_version) = request_line(input.line()?)?;
+    let (method, target, minor_version) = request_line(input.line(&mut leniencies)?)?;
     let fields = fields(input, &mut leniencies)?;
+    input.line_feeds = LineFeeds::Refused;
     let mut message = Message {
         method,
         target,
@@ -146,6 +168,14 @@ fn message(input: &mut Input<'_>) -> Result<(Message, usize), Stop> {
     let keeps = minor_version == 1 || message.lists("connection", "keep-alive");
     message.is_last |= closes || !keeps;
     Ok((message, input.at))
+}
+
+fn empty_line(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b'\r', b'\n', ..] => Some(2),
+        [b'\n', ..] => Some(1),
+        _ => None,
+    }
 }
 
 /// RFC 9112 §3: exactly one space on each side of the target.
@@ -171,7 +201,7 @@ fn request_line(line: &[u8]) -> Result<(String, String, u8), Stop> {
 fn fields(input: &mut Input<'_>, leniencies: &mut Vec<&'static str>) -> Result<Vec<(String, String)>, Stop> {
     let mut fields = Vec::new();
     loop {
-        let line = input.line()?;
+        let line = input.line(leniencies)?;
         if line.is_empty() {
             return Ok(fields);
         }
@@ -195,45 +225,45 @@ fn fields(input: &mut Input<'_>, leniencies: &mut Vec<&'static str>) -> Result<V
 
 /// RFC 9112 §6.3
 fn read_body(input: &mut Input<'_>, message: &mut Message) -> Result<(), Stop> {
-    let lengths: Vec<String> = message.all("content-length").into_iter().map(str::to_owned).collect();
-    let codings: Vec<String> = message.all("transfer-encoding").into_iter().map(str::to_owned).collect();
-    for length in &lengths {
-        // Zeros in front are in the grammar, and octal to some.
-        if length.is_empty()
-            || !length.bytes().all(|byte| byte.is_ascii_digit())
-            || (length.len() > 1 && length.starts_with('0'))
-        {
-            return malformed("a length that is no decimal number");
-        }
-    }
-    if lengths.windows(2).any(|pair| pair[0] != pair[1]) {
-        return malformed("two lengths");
-    }
-    if lengths.len() > 1 {
-        message.leniencies.push("a length twice");
-    }
+    let owned = |values: Vec<&str>| values.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let (lengths, codings) = (owned(message.all("content-length")), owned(message.all("transfer-encoding")));
     match codings.as_slice() {
-        [] => {
-            let Some(length) = lengths.first() else { return Ok(()) };
-            let Ok(length) = length.parse() else { return malformed("a length beyond 64 bits") };
-            message.body = input.take(length)?.to_vec();
-            Ok(())
-        }
+        [] => match length(&lengths, message)? {
+            Some(length) => message.body = input.take(length)?.to_vec(),
+            None => {}
+        },
         [coding] if message.minor_version == 1 && coding.eq_ignore_ascii_case("chunked") => {
             if !lengths.is_empty() {
                 message.leniencies.push("both lengths");
                 message.is_last = true;
             }
-            read_chunks(input, message)
+            read_chunks(input, message)?;
         }
-        _ => malformed("another transfer coding than one `chunked`"),
+        _ => return malformed("another transfer coding than one `chunked`"),
+    }
+    Ok(())
+}
+
+fn length(lengths: &[String], message: &mut Message) -> Result<Option<u64>, Stop> {
+    let Some((length, others)) = lengths.split_first() else { return Ok(None) };
+    // Zeros in front are in the grammar, and octal to some.
+    if !length.bytes().all(|byte| byte.is_ascii_digit()) || (length.len() > 1 && length.starts_with('0')) {
+        return malformed("a length that is no decimal number");
+    }
+    if !others.is_empty() {
+        message.leniencies.push("a length twice");
+    }
+    match length.parse() {
+        Ok(_) if others.iter().any(|other| other != length) => malformed("two lengths"),
+        Ok(length) => Ok(Some(length)),
+        Err(_) => malformed("a length that is none in 64 bits"),
     }
 }
 
 /// RFC 9112 §7.1
 fn read_chunks(input: &mut Input<'_>, message: &mut Message) -> Result<(), Stop> {
     loop {
-        let line = input.line()?;
+        let line = input.line(&mut message.leniencies)?;
         let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
         let after = line[digits..].trim_ascii_start();
         if !(after.is_empty() || after.starts_with(b";")) {
@@ -264,7 +294,7 @@ fn read_chunks(input: &mut Input<'_>, message: &mut Message) -> Result<(), Stop>
 fn read_trailers(input: &mut Input<'_>, message: &mut Message) -> Result<(), Stop> {
     let start = input.at;
     match fields(input, &mut message.leniencies) {
-        Err(Stop::Malformed(_)) if input.bytes[start..].contains(&b'\n') => {
+        Err(Stop::Malformed(_)) => {
             let section = &input.bytes[start - 2..];
             let end = section.windows(4).position(|four| four == b"\r\n\r\n").ok_or(Stop::Incomplete)?;
             if section[..end].windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n') {
