@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{config::Limits, gateway::Worker, meter::Meter};
 
 mod connection;
-mod line_ends;
+pub(crate) mod line_ends;
 pub mod ops;
 pub mod tls;
 

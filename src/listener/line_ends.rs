@@ -18,7 +18,7 @@ use crate::gateway::Heard;
 
 /// What is known of the lines of one connection.
 #[derive(Debug, Default)]
-pub(super) struct LineEnds {
+pub(crate) struct LineEnds {
     place: Place,
     /// The last bytes that came: a line may be cut anywhere.
     last: [u8; VERSION.len() + 2],
@@ -42,7 +42,7 @@ const VERSION: &[u8] = b"HTTP/1.";
 
 impl LineEnds {
     /// Looks at what has just come.
-    pub(super) fn check(&mut self, heard: Heard, bytes: &mut [u8]) {
+    pub(crate) fn check(&mut self, heard: Heard, bytes: &mut [u8]) {
         match heard {
             Heard::WithinRequest => self.place = Place::Elsewhere,
             Heard::Beginning => *self = Self::default(),
