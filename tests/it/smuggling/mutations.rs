@@ -32,7 +32,7 @@ const CASES: u64 = 4_000;
 /// Longer than any limit of the configuration and shorter than the patience of the harness, which cannot name the case.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// So many connections at once.
-const ABREAST: u64 = 24;
+const ABREAST: usize = 24;
 
 #[tokio::test]
 async fn requests_that_the_app_records_are_exactly_those_accepted_whatever_is_sent() {
@@ -43,11 +43,11 @@ async fn requests_that_the_app_records_are_exactly_those_accepted_whatever_is_se
     let app = App::start(&stage);
     let (address, host) = (stage.door_address(), Arc::<str>::from(stage.authority()));
     let mut lanes = JoinSet::new();
-    for lane in 0..ABREAST {
+    for lane in 0..ABREAST as u64 {
         let host = Arc::clone(&host);
         lanes.spawn(async move {
             let mut heard = Vec::new();
-            for number in (lane..cases).step_by(ABREAST as usize) {
+            for number in (lane..cases).step_by(ABREAST) {
                 heard.push(Case::of(seed, number, &host).send(address).await);
             }
             heard

@@ -157,6 +157,9 @@ pub(super) fn told(request: &Message) -> String {
     let own = |name: &str| name != "host" && !OURS.contains(&name);
     let mut fields: Vec<_> = request.fields.iter().filter(|(name, _)| own(name)).collect();
     fields.sort_by_key(|(name, _)| name);
-    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-    format!("{} {}\n{fields}\n{}", request.method, request.target, String::from_utf8_lossy(&request.body))
+    let mut text = format!("{} {}\n", request.method, request.target);
+    for (name, value) in fields {
+        text.extend([name, ": ", value, "\n"]);
+    }
+    text + "\n" + &String::from_utf8_lossy(&request.body)
 }

@@ -228,10 +228,11 @@ fn read_body(input: &mut Input<'_>, message: &mut Message) -> Result<(), Stop> {
     let owned = |values: Vec<&str>| values.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let (lengths, codings) = (owned(message.all("content-length")), owned(message.all("transfer-encoding")));
     match codings.as_slice() {
-        [] => match length(&lengths, message)? {
-            Some(length) => message.body = input.take(length)?.to_vec(),
-            None => {}
-        },
+        [] => {
+            if let Some(length) = length(&lengths, message)? {
+                message.body = input.take(length)?.to_vec();
+            }
+        }
         [coding] if message.minor_version == 1 && coding.eq_ignore_ascii_case("chunked") => {
             if !lengths.is_empty() {
                 message.leniencies.push("both lengths");
