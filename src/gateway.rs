@@ -25,7 +25,7 @@ mod worker;
 
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
-pub use connection::{Activity, Connection, Doing};
+pub use connection::{Activity, Connection, Doing, Heard};
 pub use sign_ins::SignIns;
 pub use worker::Worker;
 

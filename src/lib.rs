@@ -32,6 +32,7 @@
 //! | 11 | [`sidecar`] [`telemetry`] |
 //! | 12 | [`shutdown`] |
 //! | 13 | [`cli`] |
+//! | 14 | [`fuzzing`] |
 //!
 //! # Threads
 //!
@@ -45,6 +46,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod forward;
+#[cfg(any(test, fuzzing, doc))]
+pub mod fuzzing;
 pub mod gateway;
 pub mod identity;
 pub mod listener;

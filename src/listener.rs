@@ -25,6 +25,7 @@ pub mod capacity;
 mod ending;
 mod http1;
 mod http2;
+pub(crate) mod line_ends;
 mod lingering;
 pub mod ops;
 mod protocol;

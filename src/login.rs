@@ -23,7 +23,7 @@ use crate::{
     session::{self, Sessions, cookie::CookieNames},
 };
 
-mod attempt;
+pub(crate) mod attempt;
 mod finish;
 mod leave;
 mod redeemed;

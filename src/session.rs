@@ -20,7 +20,7 @@ mod expiry;
 mod feed;
 mod live;
 mod recent;
-mod record;
+pub(crate) mod record;
 mod sessions;
 
 pub mod cookie;

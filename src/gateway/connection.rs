@@ -90,6 +90,17 @@ pub struct Activity {
     accepted: Instant,
 }
 
+/// What bytes that come in belong to, as far as it is known before they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Most likely the next head: all answers are out.
+    Beginning,
+    /// What has come before them.
+    Continuation,
+    /// A request that is being answered, or one behind it.
+    WithinRequest,
+}
+
 /// A request's head has been arriving for some time.
 const HEAD: u8 = 0;
 /// A request is complete, but perhaps for its body, and there is no answer yet.
@@ -138,13 +149,20 @@ impl Activity {
         Self { phase, since, moved, rest: AtomicU64::new(FOR_EVER), accepted: instant() }
     }
 
-    /// Bytes came in.
-    pub fn received(&self) {
+    /// Bytes came in; says of what.
+    pub fn received(&self) -> Heard {
         self.moved.store(true, Ordering::Relaxed);
         match self.phase.load(Ordering::Relaxed) {
-            IDLE => self.phase.store(BEGUN, Ordering::Relaxed),
-            FRESH => self.phase.store(HEAD, Ordering::Relaxed), // due since it was accepted
-            _ => {}
+            IDLE => {
+                self.phase.store(BEGUN, Ordering::Relaxed);
+                Heard::Beginning
+            }
+            FRESH => {
+                self.phase.store(HEAD, Ordering::Relaxed); // due since it was accepted
+                Heard::Beginning
+            }
+            HEAD | BEGUN => Heard::Continuation,
+            _ => Heard::WithinRequest,
         }
     }
 

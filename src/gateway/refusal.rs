@@ -267,13 +267,18 @@ impl Refusal {
                 let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{realm}\""));
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
+            Self::Framing(FramingError::Method(_)) => {
+                vec![(CONNECTION, HeaderValue::from_static("close")), (ALLOW, HeaderValue::from_static(SERVED_METHODS))]
+            }
             // Where a message ends is in doubt, or too far off, and so is where the next one would begin.
             Self::Framing(_)
             | Self::Form
             | Self::SlowForm
             | Self::BodyTooLarge
             | Self::BodyBroken
-            | Self::Forward(forward::Error::Upstream(upstream::Error::VisitorIdle(_))) => {
+            | Self::Forward(forward::Error::Upstream(
+                upstream::Error::VisitorIdle(_) | upstream::Error::RequestBody(_),
+            )) => {
                 vec![(CONNECTION, HeaderValue::from_static("close"))]
             }
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
@@ -307,6 +312,9 @@ impl Refusal {
         }
     }
 }
+
+/// What stands for all methods but two where one of these was asked for (RFC 9110 §15.5.6 wants a list).
+const SERVED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// What a page is headed by where no app was found.
 const NAMELESS: &str = "Vestibule";

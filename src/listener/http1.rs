@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     Acceptor,
     ending::ending,
+    line_ends::LineEnds,
     lingering::Lingering,
     watched::{Watch, Watched},
 };
@@ -39,7 +40,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
-    let watched = Watched::new(Lingering::new(stream, Arc::clone(&connection)), read, Arc::clone(&connection));
+    let watcher = Watcher { connection: Arc::clone(&connection), line_ends: LineEnds::default() };
+    let watched = Watched::new(Lingering::new(stream, Arc::clone(&connection)), read, watcher);
     let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
     let mut http = http1::Builder::new();
     http.header_read_timeout(None)
@@ -118,14 +120,20 @@ where
     }
 }
 
-/// Notes when bytes come and go.
-impl Watch for Arc<Connection> {
-    fn received(&mut self, _: &mut [u8]) -> io::Result<()> {
-        self.activity.received();
+/// Notes when bytes come and go, and how the lines of heads end.
+struct Watcher {
+    connection: Arc<Connection>,
+    line_ends: LineEnds,
+}
+
+impl Watch for Watcher {
+    fn received(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        let heard = self.connection.activity.received();
+        self.line_ends.check(heard, bytes);
         Ok(())
     }
 
     fn sent(&mut self, _: &[io::IoSlice<'_>], _: usize) {
-        self.activity.sent();
+        self.connection.activity.sent();
     }
 }

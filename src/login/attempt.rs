@@ -136,6 +136,22 @@ fn derive(label: &[u8], seed: &[u8]) -> String {
     BASE64URL_NOPAD.encode(hash.finish().as_ref())
 }
 
+/// For `fuzzing`: any plaintext that opens seals and opens to the same attempt, and no cookie of anybody's opens.
+#[cfg(any(test, fuzzing, doc))]
+pub(crate) fn keeps_its_promise(bytes: &[u8]) {
+    let random = Random::seeded(1);
+    let (sealer, app) = (crate::seal::KeyRing::generated(&random).sealer("fuzzing"), AppId::new("wiki"));
+    let (id, now) = (AttemptId::generate(&random), Timestamp::from_unix(1_800_000_000));
+    let open = |sealed: &[u8]| {
+        Attempt::open(&sealer, &app, id, BASE64URL_NOPAD.encode(sealed).as_bytes(), now)
+            .map(|(Opened::Live(attempt) | Opened::Expired(attempt))| attempt)
+    };
+    assert!(Attempt::open(&sealer, &app, id, bytes, now).is_none(), "nobody sealed this");
+    assert!(open(bytes).is_none(), "nobody sealed this");
+    let Some(attempt) = open(&sealer.seal(&context(&app, id), bytes)) else { return };
+    assert_eq!(open(&attempt.seal(&sealer, &app, id)), Some(attempt));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,6 +47,9 @@ pub enum FramingError {
     /// Several of them, or no plain decimal number.
     #[error("Content-Length is not one decimal number")]
     ContentLength,
+    /// Methods differ by case (RFC 9110 §9.1), and many an app folds it: a rule for `POST` would not see `post`.
+    #[error("a method is spelled in capital letters, digits, `-` and `_`")]
+    MethodSpelling,
     /// CONNECT asks for a tunnel; TRACE would show the headers that we add.
     #[error("the method {} is not served here", .0.as_str())]
     Method(RefusedMethod),
@@ -90,7 +93,8 @@ impl FramingError {
             | Self::TransferEncoding
             | Self::TransferEncodingInHttp10
             | Self::TwoLengths
-            | Self::ContentLength => StatusCode::BAD_REQUEST,
+            | Self::ContentLength
+            | Self::MethodSpelling => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -98,8 +102,10 @@ impl FramingError {
 /// Checks a head and gives the host that it is for.
 pub fn check<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingError> {
     match parts.method {
+        Method::GET | Method::POST | Method::HEAD | Method::PUT | Method::DELETE | Method::PATCH | Method::OPTIONS => {}
         Method::CONNECT => return Err(FramingError::Method(RefusedMethod::Connect)),
         Method::TRACE => return Err(FramingError::Method(RefusedMethod::Trace)),
+        _ if !is_in_capitals(&parts.method) => return Err(FramingError::MethodSpelling),
         _ => {}
     }
     if parts.version == Version::HTTP_2 {
@@ -112,10 +118,14 @@ pub fn check<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, Fram
     host(parts, fields)
 }
 
+fn is_in_capitals(method: &Method) -> bool {
+    method.as_str().bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+}
+
 fn check_length(version: Version, fields: &Fields<'_>) -> Result<(), FramingError> {
     let length = fields.content_length.at_most_one(FramingError::ContentLength)?;
     let coding = fields.transfer_encoding.at_most_one(FramingError::TransferEncoding)?;
-    if length.is_some_and(|v| v.is_empty() || !v.as_bytes().iter().all(u8::is_ascii_digit)) {
+    if length.is_some_and(|length| !is_plain_decimal(length.as_bytes())) {
         return Err(FramingError::ContentLength);
     }
     let Some(coding) = coding else { return Ok(()) };
@@ -124,6 +134,14 @@ fn check_length(version: Version, fields: &Fields<'_>) -> Result<(), FramingErro
         coding if !coding.eq_ignore_ascii_case(b"chunked") => Err(FramingError::TransferEncoding),
         _ if length.is_some() => Err(FramingError::TwoLengths),
         _ => Ok(()),
+    }
+}
+
+/// Zeros in front are in the grammar, but the text is passed on, and octal to whoever leaves the base to `strtol`.
+fn is_plain_decimal(digits: &[u8]) -> bool {
+    match digits {
+        [] | [b'0', _, ..] => false,
+        digits => digits.iter().all(u8::is_ascii_digit),
     }
 }
 

@@ -90,7 +90,7 @@ impl HeaderKind {
 
 impl HeaderKind {
     /// Whether it says something to the app alone, so that `Connection` may declare it away.
-    const fn is_the_apps(self) -> bool {
+    pub const fn is_the_apps(self) -> bool {
         match self {
             Self::EndToEnd | Self::FetchMode | Self::FetchDestination | Self::Purpose | Self::RequestedWith => true,
             Self::HopByHop

@@ -79,6 +79,8 @@ fn a_body_has_one_length_that_everybody_reads_alike() {
         (Version::HTTP_11, &[HOST, ("content-length", "5,5")], ContentLength),
         (Version::HTTP_11, &[HOST, ("content-length", "-1")], ContentLength),
         (Version::HTTP_11, &[HOST, ("content-length", "")], ContentLength),
+        (Version::HTTP_11, &[HOST, ("content-length", "010")], ContentLength), // eight to whoever reads octal
+        (Version::HTTP_11, &[HOST, ("content-length", "00")], ContentLength),
     ] {
         assert_eq!(refused("POST", "/", version, headers), Some(error), "{version:?} {headers:?}");
         assert_eq!(error.status(), StatusCode::BAD_REQUEST);
@@ -90,11 +92,22 @@ fn threats_61_64_and_70_methods_and_expectations_that_are_not_served() {
     for (method, target, headers, status) in [
         ("TRACE", "/", &[HOST][..], 405),
         ("CONNECT", "wiki.example.com:443", &[HOST], 405),
+        ("get", "/", &[HOST], 400),
+        ("Post", "/", &[HOST], 400),
+        ("trace", "/", &[HOST], 400),
+        ("GET.", "/", &[HOST], 400),
         ("GET", "/", &[HOST, ("expect", "200-ok")], 417),
         ("GET", "/", &[HOST, ("expect", "100-continue, x")], 417),
         ("GET", "/", &[HOST, ("expect", "100-continue"), ("expect", "x")], 417),
     ] {
         let error = refused(method, target, Version::HTTP_11, headers).expect(method);
         assert_eq!(error.status().as_u16(), status, "{method} {headers:?}");
+    }
+}
+
+#[test]
+fn any_method_in_capitals_is_the_apps_to_know() {
+    for method in ["GET", "OPTIONS", "PROPFIND", "M-SEARCH", "VERSION-CONTROL", "X_Y1"] {
+        assert_eq!(refused(method, "/", Version::HTTP_11, &[HOST]), None, "{method}");
     }
 }
