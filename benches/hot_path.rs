@@ -17,6 +17,7 @@ use vestibule::{
     config::Config,
     forward::{Front, upstream_head},
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
+    meter::Meter,
     random::Random,
     request::{Client, Peer, Target, framing},
     session::{Cached, NewSession, Recent, Session, Sessions, Tokens, cookie::CookieNames},
@@ -92,8 +93,9 @@ fn fixture() -> Fixture {
         store.clone(),
         store,
         config.session.clone(),
-        clock,
+        clock.clone(),
         random,
+        Meter::new(&clock),
         background.handle().clone(),
     ));
     background.spawn(Arc::clone(&sessions).follow_feed(CancellationToken::new()));

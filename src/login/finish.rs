@@ -1,6 +1,6 @@
 //! The provider's answer: checked against the attempt that asked, redeemed once, and turned into a session.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::HeaderMap;
 
@@ -11,16 +11,12 @@ use super::{
 };
 use crate::{
     identity::Visitor,
-    meter::Meter,
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
     session::{
-        CookieSecret, EndReason, Landed, NewSession, Session, Sessions, Tokens,
+        CookieSecret, EndReason, Landed, NewSession, Session, Tokens,
         cookie::{AttemptId, Keep},
     },
 };
-
-/// How long a session goes on when the same person has signed in anew in the same browser.
-const OVERLAP: Duration = Duration::from_mins(1);
 
 /// A live session with the secret of its cookie.
 pub type Live = (CookieSecret, Arc<Session>);
@@ -126,7 +122,6 @@ impl Login {
             id_token: Some(signed_in.id_token),
         };
         let (secret, session) = self.sessions.open(new).await?;
-        self.meter.session_opened();
         tracing::info!(app = %self.app, provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
         if let Some(old) = live {
             self.supersede(old, session.visitor()).await?;
@@ -169,16 +164,11 @@ impl Login {
     async fn supersede(&self, old: &Live, new: &Visitor) -> Result<(), Error> {
         let (secret, session) = old;
         let before = session.visitor();
-        if (&before.issuer, &before.subject) != (&new.issuer, &new.subject) {
-            return end_superseded(&self.sessions, &self.meter, secret).await;
+        if (&before.issuer, &before.subject) == (&new.issuer, &new.subject) {
+            self.sessions.supersede(secret.clone());
+        } else {
+            self.sessions.end(secret, EndReason::Superseded).await?;
         }
-        let (sessions, meter, secret) = (Arc::clone(&self.sessions), self.meter.clone(), secret.clone());
-        self.background.spawn(async move {
-            tokio::time::sleep(OVERLAP).await;
-            if let Err(error) = end_superseded(&sessions, &meter, &secret).await {
-                tracing::warn!(%error, "a superseded session was not ended; its lifetime will");
-            }
-        });
         Ok(())
     }
 
@@ -191,11 +181,4 @@ impl Login {
     fn go_on(&self, target: &ReturnTarget) -> Redirect {
         Redirect { location: target.url(&self.origins), cookies: Vec::new() }
     }
-}
-
-async fn end_superseded(sessions: &Sessions, meter: &Meter, secret: &CookieSecret) -> Result<(), Error> {
-    if sessions.end(secret, EndReason::Superseded).await?.is_some() {
-        meter.session_ended(EndReason::Superseded.as_str());
-    }
-    Ok(())
 }
