@@ -30,7 +30,7 @@ mod redeemed;
 mod start;
 mod target;
 
-pub use finish::{Finished, Live};
+pub use finish::{Failed, Finished, Live};
 pub use redeemed::Redeemed;
 pub use start::{Begin, Initiative};
 pub use target::{Origins, ReturnTarget};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::{
     Error, Login, Party, Redirect, ReturnTarget,
@@ -30,6 +30,21 @@ pub enum Finished {
     SignedOut,
 }
 
+/// An answer that led to nothing.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: Error,
+    /// `Set-Cookie`, where the attempt is over: no other answer could redeem it.
+    pub cookie: Option<HeaderValue>,
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), cookie: None }
+    }
+}
+
 impl Login {
     /// Takes the provider's answer. `live` is the session that the browser brought, if it has one.
     pub async fn finish(
@@ -37,7 +52,7 @@ impl Login {
         query: Option<&str>,
         headers: &HeaderMap,
         live: Option<&Live>,
-    ) -> Result<Finished, Error> {
+    ) -> Result<Finished, Failed> {
         let Callback::Answer { state, iss, outcome } = parse_callback(query)? else {
             return Ok(Finished::SignedOut);
         };
@@ -51,15 +66,19 @@ impl Login {
             let live = live.ok_or(Error::StateMissing)?;
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, id))));
         };
+        let over = |error| Failed { error, cookie: Some(self.cookies.remove(&self.cookies.attempt(id))) };
         let attempt = match opened {
             Opened::Live(attempt) => attempt,
-            Opened::Expired(attempt) => return self.restart(&attempt, id, headers, live).await,
+            Opened::Expired(attempt) if attempt.restarts > 0 && live.is_none() => {
+                return Err(over(Error::ExpiredAgain));
+            }
+            Opened::Expired(attempt) => return Ok(self.restart(&attempt, id, headers, live).await?),
         };
         if !self.redeemed.claim(id) {
             let live = live.ok_or(Error::StateReplayed)?;
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
         }
-        let party = self.party(Some(&attempt.provider))?;
+        let party = self.party(Some(&attempt.provider)).map_err(over)?;
         let finished = match self.redeem(party, iss, outcome, &attempt).await {
             Ok(signed_in) => self.open_session(signed_in, &attempt, id, headers, live).await,
             Err(error) => Err(error),
@@ -68,7 +87,7 @@ impl Login {
             Ok(_) => party.meter.sign_in_succeeded(),
             Err(error) => party.meter.sign_in_failed(error.reason()),
         }
-        finished.map(Finished::Redirect)
+        finished.map(Finished::Redirect).map_err(over)
     }
 
     /// The code becomes tokens, the ID token becomes a visitor.
@@ -149,9 +168,6 @@ impl Login {
     ) -> Result<Finished, Error> {
         if let Some(live) = live {
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
-        }
-        if attempt.restarts > 0 {
-            return Err(Error::ExpiredAgain);
         }
         let target = ReturnTarget::parse(&attempt.target, &self.origins);
         let again = self.begin(Some(&attempt.provider), target, None, attempt.restarts + 1, headers, Some(id)).await?;
