@@ -43,13 +43,12 @@ pub struct Front {
 impl Front {
     /// Prepares an app; `generation` tells configurations apart.
     pub fn new(app: &config::App, rules: &AppRules, generation: u64) -> Self {
-        let public = app.public_url.origin();
         let authority = app.upstream.authority();
         Self {
             generation,
             method_overrides: rules.method_overrides(),
             web_socket_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
-            origins: Origins { upstream: format!("{}://{authority}", app.upstream.scheme.as_str()), public },
+            origins: Origins::new(app),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
             upstream_host: (!app.preserve_host).then(|| HeaderValue::from_str(&authority).ok()).flatten(),
