@@ -335,6 +335,23 @@ mod tests {
     }
 
     #[test]
+    fn threat_124_clients_are_forgotten_with_their_windows_and_not_before() {
+        let known = |limit: &SignIns| limit.limiter.as_ref().map_or(0, RateLimiter::len);
+        // One comes back every 14 nanoseconds: each window is over before anybody can look.
+        let quick = SignIns::new(NonZeroU32::new(u32::MAX));
+        let slow = SignIns::new(NonZeroU32::new(1));
+        for n in 0..100 {
+            let client = format!("192.0.2.{n}");
+            assert!(check(&quick, &client, &HeaderMap::new()) && check(&slow, &client, &HeaderMap::new()));
+        }
+        assert_eq!((known(&quick), known(&slow)), (100, 100));
+        quick.tidy();
+        slow.tidy();
+        assert_eq!((known(&quick), known(&slow)), (0, 100));
+        assert!(!check(&slow, "192.0.2.7", &HeaderMap::new()), "its minute goes on");
+    }
+
+    #[test]
     fn a_proxy_that_nobody_configured_is_not_throttled_as_one_client() {
         let forwarded: HeaderMap =
             [(http::HeaderName::from_static("x-forwarded-for"), http::HeaderValue::from_static("198.51.100.7"))]

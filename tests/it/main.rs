@@ -19,11 +19,15 @@ mod harness;
 
 mod answers;
 mod cookies;
+mod departures;
+mod further_hosts;
 mod headers;
 mod hostile_provider;
+mod http_1_0;
 mod layering;
 mod life_cycle;
 mod logs;
+mod metrics;
 mod paths;
 mod readme;
 mod sign_in;
