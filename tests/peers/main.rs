@@ -1,5 +1,6 @@
 //! Vestibule among programs that nobody here wrote: the real binary between npm
-//! `oidc-provider`, a certified OpenID Provider, and a headless Chromium.
+//! `oidc-provider`, a certified OpenID Provider, a headless Chromium and `curl`, with
+//! nginx behind it or in front.
 //!
 //! What `tests/it` cannot show is shown here: that two strangers who read the same
 //! specifications agree with us. So little is checked twice; lies, limits and tables
@@ -12,11 +13,18 @@
 mod address;
 mod app;
 mod browser;
+mod certificate;
+mod curl;
 mod deployment;
+mod nginx;
 mod process;
 mod provider;
 mod visitor;
 
 mod in_the_browser;
+mod large_bodies;
+mod nginx_behind;
+mod nginx_in_front;
 mod outages;
 mod sign_in;
+mod with_curl;

@@ -54,6 +54,11 @@ impl Process {
         }
     }
 
+    /// By what the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has printed so far.
     pub(crate) fn output(&self) -> String {
         self.lines.borrow().join("\n")

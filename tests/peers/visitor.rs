@@ -90,6 +90,11 @@ impl Visitor {
         self.submit(form.url, &[("login", person)]).await
     }
 
+    /// The `Cookie` header of a request to an address, for a program that goes on as this visitor.
+    pub(crate) fn cookie(&self, url: &str) -> String {
+        self.cookies_for(&Url::parse(url).expect("tests ask for valid URLs"))
+    }
+
     /// Cookies that would be sent to an address, as they would be.
     fn cookies_for(&self, url: &Url) -> String {
         let sent = |kept: &&Kept| url.host_str() == Some(&kept.host) && path_matches(url.path(), &kept.path);
