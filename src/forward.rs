@@ -48,7 +48,7 @@ impl Front {
             generation,
             method_overrides: rules.method_overrides(),
             web_socket_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
-            origins: Origins::new(app),
+            origins: Origins::new(app, &format!("{}://{authority}", app.upstream.scheme.as_str())),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
             upstream_host: (!app.preserve_host).then(|| HeaderValue::from_str(&authority).ok()).flatten(),

@@ -26,13 +26,16 @@ struct Own {
 }
 
 impl Origins {
-    /// Those of an app.
-    pub(in crate::forward) fn new(app: &config::App) -> Self {
-        let (upstream, public_url) = (&app.upstream, &app.public_url);
-        let scheme = upstream.scheme;
-        let authority = upstream.authority();
-        let (host, _) = split_port(&authority);
-        let mut own = vec![Own { host: host.to_owned(), port: upstream.port, public: public_url.origin() }];
+    /// Those of an app whose upstream's own address is the origin `upstream`.
+    pub(in crate::forward) fn new(app: &config::App, upstream: &str) -> Self {
+        let public_url = &app.public_url;
+        let (scheme, authority) = match upstream.strip_prefix("https://") {
+            Some(authority) => (Scheme::Https, authority),
+            None => (Scheme::Http, upstream.trim_start_matches("http://")),
+        };
+        let (host, port) = split_port(authority);
+        let upstream_port = port.parse().unwrap_or(scheme.default_port());
+        let mut own = vec![Own { host: host.to_owned(), port: upstream_port, public: public_url.origin() }];
         if app.preserve_host {
             // What its `Host` tells it: the port is left out where it is the public scheme's own.
             let told = if public_url.port == public_url.scheme.default_port() {
@@ -42,7 +45,7 @@ impl Origins {
             };
             for host in &app.hosts {
                 let public = public_url.origin_at(host);
-                let named = [upstream.port, told].map(|port| Own { host: host.clone(), port, public: public.clone() });
+                let named = [upstream_port, told].map(|port| Own { host: host.clone(), port, public: public.clone() });
                 own.extend(named);
             }
         }
@@ -93,7 +96,7 @@ mod tests {
                  upstream = {upstream:?}\n{lines}\n[app.access]\npolicy = \"anyone\"\n"
             );
             let config = Config::parse("test.toml", &text).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
-            Self::new(&config.apps[0])
+            Self::new(&config.apps[0], upstream)
         }
 
         fn rewritten(&self, location: &str) -> Option<String> {
