@@ -8,19 +8,20 @@
 use std::{hint::black_box, net::IpAddr, sync::Arc};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use vestibule::{
-    access::{AppRules, Decision, SignedIn},
+    access::{AppRules, Decision, SignedIn, Standing},
     clock::Clock,
     config::Config,
-    forward::{Front, upstream_head},
+    forward::{Front, IdentityHeaders, upstream_head},
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
     meter::Meter,
     random::Random,
-    request::{Client, Peer, Target, framing},
-    session::{Cached, NewSession, Recent, Session, Sessions, Tokens, cookie::CookieNames},
+    request::{Client, Fields, Peer, Target, framing},
+    session::{CookieSecret, Guest, NewSession, Recent, Sessions, Tokens, cookie::CookieNames},
     store::MemoryStore,
 };
 
@@ -77,7 +78,8 @@ struct Fixture {
     front: Front,
     names: CookieNames,
     sessions: Arc<Sessions>,
-    recent: Recent,
+    clock: Clock,
+    recent: Recent<(Standing, IdentityHeaders)>,
     heads: Vec<HeaderMap>,
 }
 
@@ -89,6 +91,7 @@ fn fixture() -> Fixture {
     let names = CookieNames::new(app.public_url.scheme);
     let store = Arc::new(MemoryStore::new());
     let (clock, random) = (Clock::system(), Random::system());
+    let recent = Recent::new(&random);
     let sessions = Arc::new(Sessions::new(
         store.clone(),
         store,
@@ -103,8 +106,8 @@ fn fixture() -> Fixture {
         std::thread::yield_now();
     }
     let heads = (0..SESSIONS).map(|n| background.block_on(signed_in(&sessions, &config, &names, n))).collect();
-    let front = Front::new(app, &rules, 0);
-    Fixture { _background: background, rules, front, names, sessions, recent: Recent::default(), heads, config }
+    let front = Front::new(app, &rules);
+    Fixture { _background: background, rules, front, names, clock, sessions, recent, heads, config }
 }
 
 /// The head of a browser that is signed in as the `n`-th visitor.
@@ -149,17 +152,28 @@ fn request(headers: HeaderMap) -> Parts {
 }
 
 impl Fixture {
-    fn session(&self, headers: &HeaderMap) -> Arc<Session> {
-        let secret = self.names.session_secret(headers).expect("the cookie is there");
-        match self.sessions.cached(&self.recent, &self.config.apps[0].id, &secret) {
-            Cached::Hit(session) => session,
-            Cached::Unknown | Cached::Miss => panic!("the session is cached"),
-        }
+    fn session(&self, headers: &HeaderMap) -> Arc<Guest<(Standing, IdentityHeaders)>> {
+        let app = &self.config.apps[0].id;
+        let cookie = self.names.session_value(headers).expect("the cookie is there");
+        let tag = self.recent.tag(0, cookie);
+        self.recent.get(tag, &self.sessions, self.clock.moment()).unwrap_or_else(|| {
+            let secret = CookieSecret::parse(cookie).expect("our own spelling");
+            let found = self.sessions.resolve(app, &secret).now_or_never().expect("it is in memory");
+            let session = found.expect("the store is up").expect("it lives");
+            let made = (self.rules.judge(session.visitor()), self.front.identity_headers(session.visitor()));
+            self.recent.keep(tag, session, made)
+        })
     }
 
-    fn decide<'s>(&self, target: &Target, client: IpAddr, session: &'s Session) -> Decision<'s> {
+    fn decide<'s>(
+        &self,
+        target: &Target,
+        client: IpAddr,
+        guest: &'s Guest<(Standing, IdentityHeaders)>,
+    ) -> Decision<'s> {
         let route = self.rules.route(&Method::GET, target);
-        let signed_in = SignedIn { visitor: session.visitor(), ended: session.ended() };
+        let (visitor, standing) = (guest.session().visitor(), guest.made().0);
+        let signed_in = SignedIn { visitor, standing, ended: guest.pulse().ended() };
         self.rules.decide(route, client, Some(signed_in))
     }
 }
@@ -192,7 +206,8 @@ fn hot_path(criterion: &mut Criterion) {
             || hot.clone(),
             |headers| {
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session), &client, id, headers)
+                let removals = Fields::read(&headers).into_removals();
+                upstream_head(&fixture.front, Some(&session.made().1), &client, id, headers, removals)
             },
             BatchSize::SmallInput,
         );
@@ -201,14 +216,16 @@ fn hot_path(criterion: &mut Criterion) {
         bench.iter_batched(
             || request(turn.next().expect("a cycle does not end").clone()),
             |head| {
-                framing::check(&head).expect("well framed");
+                let fields = Fields::read(&head.headers);
+                framing::check(&head, &fields).expect("well framed");
+                let removals = fields.into_removals();
                 let client = Client::resolve(&peer, &head.headers, &[]);
                 let target = Target::parse(&head.uri).expect("a plain target");
                 let session = fixture.session(&head.headers);
                 let decision = fixture.decide(&target, client.address(), &session);
                 assert!(matches!(decision, Decision::Permit(_)), "they are on the list");
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session), &client, id, head.headers)
+                upstream_head(&fixture.front, Some(&session.made().1), &client, id, head.headers, removals)
             },
             BatchSize::SmallInput,
         );

@@ -1,8 +1,8 @@
 //! Who may pass: one pure decision from a route, a policy and what is known of the visitor.
 //!
 //! [`AppRules`] is what an app's configuration says, compiled once for each of its
-//! versions: a request with a cached session costs a comparison under `anyone` and a
-//! look-up or two under `listed`, however long the lists are. Nothing here waits, reads
+//! versions. A visitor's [`Standing`] is judged once a session, however long the lists
+//! are; only where an `ip` condition has a say is every request judged by itself. Nothing here waits, reads
 //! a clock or remembers anything.
 //!
 //! A [`Permit`] is the proof that a decision was made, which `forward` asks for. Only
@@ -59,11 +59,28 @@ pub enum MethodOverrides {
     Drop,
 }
 
+/// What the rules of an app make of a visitor: judged once a session by
+/// [`AppRules::judge`], the only one who makes these, and good for as long as the rules are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing(Judgement);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    /// The policy has them in.
+    Admitted,
+    /// They may not enter.
+    Refused(Denial),
+    /// An `ip` condition has a say: each request is judged by itself.
+    ByRequest,
+}
+
 /// Who is signed in, and the handle that tells when that is over.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedIn<'a> {
-    /// The visitor, as the session keeps them.
+    /// The visitor: looked at only where `standing` leaves it open.
     pub visitor: &'a Visitor,
+    /// What these rules make of that visitor.
+    pub standing: Standing,
     /// The session's end.
     pub ended: &'a Ended,
 }
@@ -144,15 +161,34 @@ impl AppRules {
         if self.routes.name_methods() { MethodOverrides::Drop } else { MethodOverrides::Pass }
     }
 
+    /// What these rules make of a visitor, whatever they ask for.
+    pub fn judge(&self, visitor: &Visitor) -> Standing {
+        if self.allow.name_addresses() || self.deny.name_addresses() {
+            return Standing(Judgement::ByRequest);
+        }
+        // Without a condition on it no address decides anything.
+        Standing(match self.refusal(visitor, IpAddr::from([0; 4])) {
+            Some(denial) => Judgement::Refused(denial),
+            None => Judgement::Admitted,
+        })
+    }
+
     /// Decides about one request.
     pub fn decide<'s>(&self, route: RouteMatch, client: IpAddr, signed_in: Option<SignedIn<'s>>) -> Decision<'s> {
         match (route, signed_in) {
             (RouteMatch::Public(_), _) => Decision::Permit(Permit { ended: None }),
             (RouteMatch::Default, None) => Decision::SignIn,
-            (RouteMatch::Default, Some(SignedIn { visitor, ended })) => match self.refusal(visitor, client) {
-                Some(denial) => Decision::Deny(denial),
-                None => Decision::Permit(Permit { ended: Some(ended) }),
-            },
+            (RouteMatch::Default, Some(SignedIn { visitor, standing, ended })) => {
+                let refusal = match standing.0 {
+                    Judgement::Admitted => None,
+                    Judgement::Refused(denial) => Some(denial),
+                    Judgement::ByRequest => self.refusal(visitor, client),
+                };
+                match refusal {
+                    Some(denial) => Decision::Deny(denial),
+                    None => Decision::Permit(Permit { ended: Some(ended) }),
+                }
+            }
         }
     }
 

@@ -48,6 +48,30 @@ impl Timestamp {
     }
 }
 
+/// One look at both clocks, for all that a request wants to know of the time.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    instant: Instant,
+    unix_millis: i64,
+}
+
+impl Moment {
+    /// On the monotonic clock.
+    pub fn instant(self) -> Instant {
+        self.instant
+    }
+
+    /// On the wall clock, in milliseconds since the epoch.
+    pub fn unix_millis(self) -> i64 {
+        self.unix_millis
+    }
+
+    /// On the wall clock, in whole seconds.
+    pub fn timestamp(self) -> Timestamp {
+        Timestamp(self.unix_millis.div_euclid(1000))
+    }
+}
+
 /// Where the time comes from: the system, or a test's own hand.
 #[derive(Clone)]
 pub struct Clock(Source);
@@ -84,6 +108,11 @@ impl Clock {
 }
 
 impl Clock {
+    /// The present moment, on both clocks.
+    pub fn moment(&self) -> Moment {
+        Moment { instant: instant(), unix_millis: self.unix_millis() }
+    }
+
     /// The present moment in milliseconds since the epoch, for log lines.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     pub fn unix_millis(&self) -> i64 {

@@ -36,7 +36,7 @@ mod tree;
 mod tests;
 
 pub use access::{Access, Condition, Policy, Route};
-pub use app::App;
+pub use app::{App, AppLimits};
 pub use fault::Faults;
 pub use provider::Provider;
 pub use server::{Limits, Log, LogFormat, Server, TlsIdentity};

@@ -6,16 +6,16 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN, request};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN};
+use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 
 use crate::{
     access::{AppRules, MethodOverrides, Permit},
     config,
-    identity::Ended,
-    request::{Client, Target, framing::is_websocket_handshake},
-    session::{Session, Sessions},
+    identity::{Ended, Visitor},
+    request::{self, Client, Removals, Target, framing::is_websocket_handshake},
+    session::{Pulse, Sessions},
     upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
 };
 
@@ -23,13 +23,13 @@ mod identity_headers;
 mod request_head;
 mod response_head;
 
+pub use identity_headers::IdentityHeaders;
+
 use response_head::{Origins, Protection};
 
 /// What is the same for all requests of one app, prepared at load.
 #[derive(Debug)]
 pub struct Front {
-    /// Of the configuration, so that a session's headers are made anew when that changes.
-    generation: u64,
     origins: Origins,
     /// The origins whose pages may open a WebSocket here.
     web_socket_origins: Vec<String>,
@@ -41,11 +41,10 @@ pub struct Front {
 }
 
 impl Front {
-    /// Prepares an app; `generation` tells configurations apart.
-    pub fn new(app: &config::App, rules: &AppRules, generation: u64) -> Self {
+    /// Prepares an app.
+    pub fn new(app: &config::App, rules: &AppRules) -> Self {
         let authority = app.upstream.authority();
         Self {
-            generation,
             method_overrides: rules.method_overrides(),
             web_socket_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
             origins: Origins::new(app, &format!("{}://{authority}", app.upstream.scheme.as_str())),
@@ -53,6 +52,11 @@ impl Front {
             port: HeaderValue::from(app.public_url.port),
             upstream_host: (!app.preserve_host).then(|| HeaderValue::from_str(&authority).ok()).flatten(),
         }
+    }
+
+    /// What the upstream will be told of a visitor: made once a session, used for each of its requests.
+    pub fn identity_headers(&self, visitor: &Visitor) -> IdentityHeaders {
+        identity_headers::prepare(visitor)
     }
 
     /// Whether a WebSocket is asked for by a page of the app itself. Browsers always
@@ -69,7 +73,7 @@ pub struct Passage<'a> {
     /// The proof that it may pass.
     pub permit: Permit<'a>,
     /// Whose it is; `None` on public routes.
-    pub session: Option<&'a Arc<Session>>,
+    pub session: Option<PassingSession<'a>>,
     /// Who is told that a session is in use.
     pub sessions: &'a Arc<Sessions>,
     /// What was judged.
@@ -79,9 +83,20 @@ pub struct Passage<'a> {
     /// Its name in our log.
     pub request_id: HeaderValue,
     /// Its head.
-    pub head: request::Parts,
+    pub head: http::request::Parts,
+    /// What of the head ends here.
+    pub removals: Removals,
     /// Its body.
-    pub body: Incoming,
+    pub body: request::Body,
+}
+
+/// What a passage needs of the session that it is for.
+#[derive(Clone, Copy)]
+pub struct PassingSession<'a> {
+    /// Whether it still counts.
+    pub pulse: &'a Pulse,
+    /// What the upstream is told of its visitor.
+    pub identity: &'a IdentityHeaders,
 }
 
 /// Why a permitted request was not answered by the upstream.
@@ -104,7 +119,7 @@ pub async fn forward(
     upstream: &Upstream,
     passage: Passage<'_>,
 ) -> Result<Response<ResponseBody>, Error> {
-    let Passage { permit, session, sessions, target, client, request_id, mut head, body } = passage;
+    let Passage { permit, session, sessions, target, client, request_id, mut head, removals, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
@@ -112,7 +127,8 @@ pub async fn forward(
     let visitor_side = head.extensions.remove::<OnUpgrade>().filter(|_| handshake);
     head.extensions.clear();
 
-    head.headers = upstream_head(front, session, client, request_id, head.headers);
+    let identity = session.map(|session| session.identity);
+    head.headers = upstream_head(front, identity, client, request_id, head.headers, removals);
     head.uri = Uri::from(target.path_and_query().clone());
 
     let response = match visitor_side {
@@ -122,14 +138,14 @@ pub async fn forward(
             let mut response = upstream.send_upgrade(Request::from_parts(head, RequestBody::empty())).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let upstream_side = hyper::upgrade::on(&mut response);
-                let (session, sessions) = (session.cloned(), Arc::clone(sessions));
-                let in_use = move || session.iter().for_each(|session| sessions.touch(session));
+                let (pulse, sessions) = (session.map(|session| session.pulse.clone()), Arc::clone(sessions));
+                let in_use = move || pulse.iter().for_each(|pulse| sessions.touch(pulse));
                 tokio::spawn(tunnel(visitor_side, upstream_side, in_use, until(permit.session_end().cloned())));
             }
             response
         }
     };
-    if session.is_some_and(|session| session.has_ended()) {
+    if session.is_some_and(|session| session.pulse.has_ended()) {
         // An answer that was on its way when the session ended is nobody's any more.
         return Err(Error::SessionEnded);
     }
@@ -141,19 +157,16 @@ pub async fn forward(
 /// and with what only we know (contract section 6).
 pub fn upstream_head(
     front: &Front,
-    session: Option<&Arc<Session>>,
+    identity: Option<&IdentityHeaders>,
     client: &Client<'_>,
     request_id: HeaderValue,
     mut headers: HeaderMap,
+    removals: Removals,
 ) -> HeaderMap {
-    request_head::cleanse(&mut headers, front.method_overrides);
+    request_head::cleanse(&mut headers, removals, front.method_overrides);
     request_head::set(&mut headers, front, client, request_id);
-    if let Some(session) = session {
-        let identity =
-            session.identity_headers(front.generation, |session| identity_headers::prepare(session.visitor()));
-        for (name, value) in identity.iter() {
-            headers.insert(name, value.clone());
-        }
+    for (name, value) in identity.into_iter().flatten() {
+        headers.insert(*name, value.clone());
     }
     headers
 }

@@ -2,16 +2,14 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, Request, Response, header::REFERER, request};
+use http::{HeaderValue, Request, Response, header::REFERER, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    access::{Decision, RouteMatch, SignedIn},
+    access::{Decision, RouteMatch},
     clock::instant,
-    forward::{self, Passage},
-    login::Live,
-    request::{Audience, Client, Place, Target, framing},
-    session::Cached,
+    forward::{self, Passage, PassingSession},
+    request::{self, Audience, Client, Fields, Place, Target, framing},
 };
 
 mod anonymous;
@@ -19,14 +17,16 @@ mod answer;
 mod apps;
 mod body;
 mod connection;
+mod guest;
 mod own;
 mod refusal;
+mod sign_ins;
 mod worker;
 
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection};
-pub use own::SignIns;
+pub use sign_ins::SignIns;
 pub use worker::Worker;
 
 use refusal::Refusal;
@@ -40,25 +40,20 @@ pub async fn handle(
 ) -> Result<Response<Body>, Infallible> {
     connection.activity.busy();
     let (head, body) = request.into_parts();
-    let audience = Audience::of(&head);
-    let in_a_page = audience == Audience::FrameOrUnsafeNavigation;
     let trace = Trace {
         id: worker.next_id(),
-        started: instant(),
+        started: worker.clock.moment(),
         method: head.method.clone(),
         protocol: head.version,
         path: None,
         client: connection.peer.address(),
         app: None,
-        session: None,
+        guest: None,
     };
     // Dropped with this future where the visitor leaves before there is an answer.
-    let mut finish = Finish { worker, connection, trace, status: None, bytes: 0 };
-    let mut visit = Visit {
-        audience,
-        referer: in_a_page.then(|| head.headers.get(REFERER).cloned()).flatten(),
-        trace: &mut finish.trace,
-    };
+    let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
+    let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
+    let body = finish.connection.bodies.begin(body);
     let answered = walk(&finish.worker, &finish.connection, &mut visit, head, body).await;
     let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
     finish.answered(response.status());
@@ -67,7 +62,7 @@ pub async fn handle(
 
 /// What is known of a request so far: for its answer and its access line.
 pub(crate) struct Visit<'r> {
-    /// What kind of answer its sender can use.
+    /// What kind of answer its sender can use, once the head has been looked at.
     audience: Audience,
     /// The page that a frame or form belongs to, as far as it says so: where a sign-in is to lead.
     referer: Option<HeaderValue>,
@@ -79,11 +74,17 @@ async fn walk(
     worker: &Worker,
     connection: &Connection,
     visit: &mut Visit<'_>,
-    head: request::Parts,
-    body: Incoming,
+    head: Parts,
+    body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
-    let host = framing::check(&head)?;
+    let fields = Fields::read(&head.headers);
+    visit.audience = Audience::of(&head, &fields);
+    if visit.audience == Audience::FrameOrUnsafeNavigation {
+        visit.referer = head.headers.get(REFERER).cloned();
+    }
+    apps.head_limits.check(&head)?;
+    let host = framing::check(&head, &fields)?;
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
     visit.trace.client = client.address();
     if let Some(id) = RequestId::given(&client, &head.headers) {
@@ -92,6 +93,7 @@ async fn walk(
     let host = client.forwarded_host().unwrap_or(host);
     let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
     visit.trace.app = Some(Arc::clone(&app));
+    connection.activity.may_rest(app.config.limits.idle);
     let target = Target::parse(&head.uri)?;
     visit.trace.path = Some(target.path_and_query().clone());
 
@@ -105,26 +107,29 @@ async fn walk(
         return own::answer(worker, &app, visit, &client, endpoint, &head, body).await;
     }
     let route = app.rules.route(&head.method, &target);
-    visit.trace.session = match route {
+    visit.trace.guest = match route {
         RouteMatch::Public(_) => None,
-        RouteMatch::Default => find_session(worker, &app, &head.headers).await?.map(|(_, session)| session),
+        RouteMatch::Default => guest::find(worker, &app, &head.headers, visit.trace.started).await?,
     };
-    let session = visit.trace.session.as_ref();
-    let signed_in = session.map(|session| SignedIn { visitor: session.visitor(), ended: session.ended() });
-    match app.rules.decide(route, client.address(), signed_in) {
+    let guest = visit.trace.guest.as_deref();
+    match app.rules.decide(route, client.address(), guest.map(guest::signed_in)) {
         Decision::Permit(permit) => {
+            let body = body.limited(app.config.limits.body_bytes)?;
+            let fate = body.fate();
             let passage = Passage {
                 permit,
-                session,
+                session: guest.map(|guest| PassingSession { pulse: guest.pulse(), identity: &guest.made().identity }),
                 sessions: &apps.sessions,
                 target: &target,
                 client: &client,
                 request_id: visit.trace.id.header(),
+                removals: fields.into_removals(),
                 head,
                 body,
             };
             let sent = instant();
-            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await?;
+            let response = forward::forward(&app.front, &worker.upstreams[app.place], passage).await;
+            let response = response.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(response.map(Body::upstream))
         }
@@ -132,15 +137,4 @@ async fn walk(
         Decision::SignIn => anonymous::answer(apps, &app, visit, &client, &target, &head).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
-}
-
-/// The live session of this browser at this app.
-async fn find_session(worker: &Worker, app: &App, headers: &HeaderMap) -> Result<Option<Live>, Refusal> {
-    let Some(secret) = app.login.cookies.session_secret(headers) else { return Ok(None) };
-    let found = match worker.apps.sessions.cached(&worker.recent, &app.config.id, &secret) {
-        Cached::Hit(session) => Some(session),
-        Cached::Unknown => None,
-        Cached::Miss => worker.apps.sessions.resolve(&app.config.id, &secret).await?,
-    };
-    Ok(found.map(|session| (secret, session)))
 }

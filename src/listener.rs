@@ -5,16 +5,22 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::{net::TcpListener, net::TcpStream, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{config::Limits, gateway::Worker, meter::Meter};
 
-mod connection;
+mod http1;
+mod http2;
+mod lingering;
 pub mod ops;
+mod protocol;
 pub mod tls;
+mod watched;
+
+use protocol::Protocol;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -32,7 +38,7 @@ pub struct Bound {
 
 /// Binds an address, so that a fault shows before anything is started.
 pub fn bind(address: SocketAddr) -> io::Result<Bound> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -58,6 +64,10 @@ pub struct Acceptor {
     pub worker: Arc<Worker>,
     /// `None` = in the clear.
     pub tls: Option<TlsAcceptor>,
+    /// How large a head may be, request line and fields together.
+    pub header_bytes: usize,
+    /// How many fields a head may have.
+    pub header_count: usize,
     /// How long a head may take.
     pub header_timeout: Duration,
     /// How long a connection may rest.
@@ -79,8 +89,17 @@ impl Acceptor {
         meter: Meter,
         stop: CancellationToken,
     ) -> Self {
-        let (header_timeout, keepalive) = (limits.header_timeout, limits.keepalive);
-        Self { worker, tls, header_timeout, keepalive, meter, stop, connections: TaskTracker::new() }
+        Self {
+            worker,
+            tls,
+            header_bytes: limits.header_bytes,
+            header_count: limits.header_count,
+            header_timeout: limits.header_timeout,
+            keepalive: limits.keepalive,
+            meter,
+            stop,
+            connections: TaskTracker::new(),
+        }
     }
 
     /// Accepts until told to stop; then closes the socket's share.
@@ -113,11 +132,17 @@ impl Acceptor {
         }
         let connection = Arc::new(self.worker.connection(peer.ip(), self.meter.connection()));
         match &self.tls {
-            None => connection::serve(self, stream, connection).await,
+            None => protocol::serve(self, stream, Protocol::Unsaid, connection).await,
             Some(tls) => match timeout(self.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => connection::serve(self, stream, connection).await,
+                Ok(Ok(stream)) => {
+                    let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
+                    protocol::serve(self, stream, protocol, connection).await;
+                }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+                Err(_) => {
+                    self.meter.connection_cut("handshake_too_slow");
+                    tracing::debug!(%peer, "a TLS handshake took too long");
+                }
             },
         }
     }

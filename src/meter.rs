@@ -62,7 +62,7 @@ struct Families {
     sessions_opened: Counter,
     sessions_ended: Family<ReasonLabel, Counter>,
     connections: Gauge,
-    unparsable_requests: Counter,
+    connections_cut: Family<ReasonLabel, Counter>,
     log_lines_dropped: Counter,
 }
 
@@ -88,12 +88,18 @@ impl Meter {
     /// The numbers of one app; the same ones for the same id.
     pub fn app(&self, app: &AppId) -> AppMeter {
         let label = AppLabel::new(app);
-        AppMeter {
-            requests: AppClass::all(&label).map(|class| self.families.requests.get_or_create_owned(&class)),
-            upstream: self.families.upstream.get_or_create_owned(&label),
-            refusals: self.families.refusals.clone(),
-            app: label,
-        }
+        let upstream = self.families.upstream.get_or_create_owned(&label);
+        self.requests_of(label, upstream)
+    }
+
+    /// The numbers of requests that are answered before it is known for which app they are.
+    pub fn unrouted(&self) -> AppMeter {
+        self.requests_of(AppLabel::none(), Histogram::default())
+    }
+
+    fn requests_of(&self, app: AppLabel, upstream: Histogram) -> AppMeter {
+        let requests = AppClass::all(&app).map(|class| self.families.requests.get_or_create_owned(&class));
+        AppMeter { requests, upstream, refusals: self.families.refusals.clone(), app }
     }
 
     /// The numbers of one provider; the same ones for the same id.
@@ -128,9 +134,9 @@ impl Meter {
         OpenConnection(self.families.connections.clone())
     }
 
-    /// Counts a request whose head the parser refused.
-    pub fn unparsable_request(&self) {
-        self.families.unparsable_requests.inc();
+    /// Counts a connection that was cut because it cost more than it may, and why.
+    pub fn connection_cut(&self, reason: &'static str) {
+        self.families.connections_cut.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// The counter that a [`LogStream`] feeds.
@@ -168,9 +174,9 @@ impl Families {
         registry.register("sessions_ended", "Sessions ended", self.sessions_ended.clone());
         registry.register("connections", "Open connections of visitors", self.connections.clone());
         registry.register(
-            "unparsable_requests",
-            "Requests whose head could not be parsed",
-            self.unparsable_requests.clone(),
+            "connections_cut",
+            "Connections cut because too little came or went on them",
+            self.connections_cut.clone(),
         );
         registry.register(
             "log_lines_dropped",

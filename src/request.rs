@@ -7,26 +7,36 @@
 //!
 //! | question | answer |
 //! |---|---|
+//! | what stands in its head? | [`Fields`], one look at each |
+//! | is it of a size that anybody needs? | [`HeadLimits`] |
 //! | is it one request, and for which host? | [`framing::check`], [`Host`] |
 //! | which resource, and how else could an upstream read it? | [`Target`], [`Reading`] |
+//! | what does HTTP/2 say otherwise? | [`http2`] |
 //! | who sent it? | [`Peer`], [`Client`] |
+//! | how far has its body come? | [`Body`], [`Bodies`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
 //!
 //! All of it runs on every request: no allocation for an ordinary one, one pass
-//! over the path, nothing looked up twice. [`Audience`] is only asked when we
-//! answer ourselves.
+//! over the head, one over the path, nothing looked up twice.
 
 mod audience;
+mod body;
 pub mod client;
+mod fields;
 pub mod framing;
 mod header;
 mod host;
+pub mod http2;
+mod limits;
 mod target;
 
 pub use audience::Audience;
+pub use body::{Bodies, Body, BodyError, Fate, Outcome};
 pub use client::{Client, Peer};
+pub use fields::{Fields, Presence, Removals};
 pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
+pub use limits::{HeadLimits, HeadTooLarge};
 pub use target::{Place, Readers, Reading, Target, TargetError};

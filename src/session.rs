@@ -13,12 +13,7 @@
 //!   here, no load that began before it, no late write and no cache brings the
 //!   session back.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock},
-};
-
-use http::{HeaderName, HeaderValue};
+use std::{fmt, sync::Arc};
 
 mod cookie_secret;
 mod expiry;
@@ -32,7 +27,7 @@ pub mod cookie;
 pub mod store;
 
 pub use cookie_secret::{CookieSecret, SessionId};
-pub use recent::Recent;
+pub use recent::{CookieTag, Guest, Recent};
 pub use record::{Landed, Tokens};
 pub use sessions::{Cached, EndedSession, NewSession, Sessions};
 pub use store::{EndReason, Feed, Store, StoreError};
@@ -63,27 +58,35 @@ pub struct Session {
     created_at: Timestamp,
     auth_time: Option<Timestamp>,
     landed: Option<Landed>,
+    pulse: Pulse,
+}
+
+/// What says whether a session still counts, apart from what it is: all that is
+/// asked of it once its visitor has been judged.
+#[derive(Clone, Debug)]
+pub struct Pulse {
     /// What it shares with every other copy of the same session in this process.
     live: Arc<Live>,
     /// Where the feed stood, as far as it had been applied here, before this was loaded.
     position: Position,
-    prepared: RwLock<Option<Prepared>>,
 }
 
-/// What the upstream is told of a session's visitor. What these are is `forward`'s
-/// to say; that they are kept with the session spares each request their making.
-pub type IdentityHeaders = Arc<[(HeaderName, HeaderValue)]>;
+impl Pulse {
+    /// Whether somebody or something has ended the session.
+    pub fn has_ended(&self) -> bool {
+        self.live.has_ended()
+    }
 
-/// Headers, and the generation of the configuration that they were made under.
-struct Prepared {
-    generation: u64,
-    headers: IdentityHeaders,
+    /// Tells whoever works on the session's behalf that it is over.
+    pub fn ended(&self) -> &Ended {
+        &self.live.ended
+    }
 }
 
 impl Session {
     /// Its name in the store and the log.
     pub fn id(&self) -> &SessionId {
-        &self.live.id
+        &self.pulse.live.id
     }
 
     /// The app in whose cookie it is.
@@ -108,37 +111,18 @@ impl Session {
 
     /// When its lifetime is over.
     pub fn expires_at(&self) -> Timestamp {
-        self.live.expires_at()
+        self.pulse.live.expires_at()
     }
 
-    /// Whether somebody or something has ended it.
-    pub fn has_ended(&self) -> bool {
-        self.live.has_ended()
-    }
-
-    /// Tells whoever works on its behalf that it is over.
-    pub fn ended(&self) -> &Ended {
-        &self.live.ended
+    /// What says whether it still counts.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Where the sign-in led that made this session, if `attempt` is that sign-in.
     pub fn landed_from(&self, attempt: AttemptId) -> Option<&str> {
         let landed = self.landed.as_ref()?;
         (landed.attempt == attempt.digest()).then_some(landed.target.as_str())
-    }
-
-    /// The identity headers that `make` makes of this session, made once for each
-    /// `generation` of the configuration and shared by all requests.
-    pub fn identity_headers(&self, generation: u64, make: impl FnOnce(&Self) -> IdentityHeaders) -> IdentityHeaders {
-        let slot = self.prepared.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = slot.as_ref().filter(|prepared| prepared.generation == generation) {
-            return Arc::clone(&prepared.headers);
-        }
-        drop(slot);
-        let headers = make(self);
-        let mut slot = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
-        *slot = Some(Prepared { generation, headers: Arc::clone(&headers) });
-        headers
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     config::Config,
-    gateway::{Apps, Worker},
+    gateway::Worker,
     listener::{
         self, Acceptor, Bound,
         ops::{self, Probe, Readiness},
@@ -182,7 +182,6 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     }
     background.spawn(Arc::clone(&parts.sessions).follow_feed(ending.clone()));
     background.spawn(Arc::clone(&parts.sessions).sweep(ending.clone()));
-    background.spawn(forget_clients(Arc::clone(&parts.apps), ending.clone()));
     let ops_address = ops_bound.as_ref().map(|bound| bound.address);
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
@@ -255,14 +254,6 @@ fn start_worker(
     };
     // What is left when the work is done is cut by dropping the runtime.
     thread::Builder::new().name("worker".to_owned()).spawn(move || runtime.block_on(work)).map_err(StartError::Runtime)
-}
-
-/// Keeps the counts of sign-ins per client from growing with every address that was ever seen.
-async fn forget_clients(apps: Arc<Apps>, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(TIDY_EVERY);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        apps.sign_ins.tidy();
-    }
 }
 
 /// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.

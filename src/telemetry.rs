@@ -24,6 +24,11 @@ mod event_lines;
 
 use event_lines::EventLines;
 
+/// Nothing is heard of the `h2` crate unless `log.level` names it: it warns of what a visitor's frames hold, as
+/// often as the visitor likes, and shows malformed targets with their query (threats 125 and 126). What of it
+/// matters to an operator, the listener says.
+const UNHEARD: &str = "h2=off";
+
 /// Why logging cannot begin.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -72,7 +77,7 @@ fn subscriber(
 ) -> Result<impl Subscriber + Send + Sync, Error> {
     let filter = EnvFilter::builder()
         .with_regex(false)
-        .parse(level)
+        .parse(format!("{UNHEARD},{level}"))
         .map_err(|source| Error::Level { level: level.to_owned(), source })?;
     let lines = EventLines::new(stream.lane(), format, unix_millis);
     Ok(Registry::default().with(filter).with(lines))

@@ -188,7 +188,7 @@ fn second_try(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
 ///
 /// No timer of its own: that would cost each request 2,000 instructions for a limit
 /// of minutes. The clock is looked at whenever the connection that waits is looked
-/// at, which its one timer sees to every few seconds (`listener::connection`).
+/// at, which its one timer sees to every few seconds (`listener`).
 async fn timeout_after<T>(
     start: Option<&CancellationToken>,
     limit: Duration,

@@ -84,6 +84,13 @@ impl Conditions {
         &mut self.of_provider[at].1
     }
 
+    /// Whether any of them looks at the client's address.
+    pub(super) fn name_addresses(&self) -> bool {
+        let sets = self.of_provider.iter().map(|(_, sets)| sets);
+        sets.chain([&self.of_anyone]).any(|sets| !sets.networks.is_empty())
+            || self.combined.iter().any(|condition| condition.ip.is_some())
+    }
+
     /// Whether any of them matches.
     pub(super) fn match_any(&self, facts: Facts<'_>) -> bool {
         self.of_anyone.match_any(facts)

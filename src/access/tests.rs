@@ -48,7 +48,11 @@ fn visitor(provider: &str, trust: EmailTrust) -> Visitor {
 
 fn denial(rules: &AppRules, visitor: &Visitor) -> Option<Denial> {
     let ended = Ended::default();
-    match rules.decide(RouteMatch::Default, CLIENT, Some(SignedIn { visitor, ended: &ended })) {
+    match rules.decide(
+        RouteMatch::Default,
+        CLIENT,
+        Some(SignedIn { visitor, standing: rules.judge(visitor), ended: &ended }),
+    ) {
         Decision::Permit(_) => None,
         Decision::Deny(denial) => Some(denial),
         Decision::SignIn => panic!("somebody is signed in"),
@@ -102,9 +106,11 @@ fn who_is_not_signed_in_is_sent_to_sign_in_but_from_public_routes() {
 fn a_public_route_ignores_the_session_whatever_it_is() {
     let rules = rules(Policy::Listed, &[], &[group("staff")]);
     let (visitor, ended) = (visitor("other", EmailTrust::Trusted), Ended::default());
-    let Decision::Permit(permit) =
-        rules.decide(RouteMatch::Public(0), CLIENT, Some(SignedIn { visitor: &visitor, ended: &ended }))
-    else {
+    let Decision::Permit(permit) = rules.decide(
+        RouteMatch::Public(0),
+        CLIENT,
+        Some(SignedIn { visitor: &visitor, standing: rules.judge(&visitor), ended: &ended }),
+    ) else {
         panic!("a public route asks nobody");
     };
     assert!(permit.session_end().is_none());
@@ -114,9 +120,11 @@ fn a_public_route_ignores_the_session_whatever_it_is() {
 fn a_permit_ends_with_the_session_that_it_was_given_to() {
     let rules = rules(Policy::Anyone, &[], &[]);
     let (visitor, ended) = (visitor("company", EmailTrust::Trusted), Ended::default());
-    let Decision::Permit(permit) =
-        rules.decide(RouteMatch::Default, CLIENT, Some(SignedIn { visitor: &visitor, ended: &ended }))
-    else {
+    let Decision::Permit(permit) = rules.decide(
+        RouteMatch::Default,
+        CLIENT,
+        Some(SignedIn { visitor: &visitor, standing: rules.judge(&visitor), ended: &ended }),
+    ) else {
         panic!("anyone may pass");
     };
     let end = permit.session_end().expect("a session's permit");

@@ -1,6 +1,6 @@
 //! `[[app]]`: one protected web application.
 
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use url::{Host, Url};
 
@@ -26,6 +26,12 @@ upstream = \"http://127.0.0.1:8080\"
 [app.access]
 policy = \"anyone\"";
 
+/// The largest bound of a body; what is larger needs none.
+const MAX_BODY: u64 = 1 << 50;
+
+/// The longest that anybody may be made to wait by a bound.
+const MAX_WAIT: Duration = Duration::from_hours(24 * 7);
+
 /// `[[app]]`
 #[derive(Debug)]
 pub struct App {
@@ -45,6 +51,8 @@ pub struct App {
     pub preserve_host: bool,
     /// `[app.tls]`: a certificate of its own, chosen by SNI.
     pub tls: Option<TlsIdentity>,
+    /// `[app.limits]`
+    pub limits: AppLimits,
     /// `[app.access]`
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
@@ -97,6 +105,19 @@ impl UpstreamUrl {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == self.scheme.default_port() { host } else { format!("{host}:{}", self.port) }
     }
+}
+
+/// `[app.limits]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppLimits {
+    /// The largest body of a request; `None` = any size.
+    pub body_bytes: Option<NonZeroU64>,
+    /// How long a connection to the upstream may take to stand, TLS included.
+    pub connect: Duration,
+    /// How long the first byte of an answer may take from the end of the request's body; `None` = for ever.
+    pub first_byte: Option<Duration>,
+    /// How long a body or a tunnel may rest in both directions; `None` = for ever.
+    pub idle: Option<Duration>,
 }
 
 /// `http` or `https`
@@ -182,6 +203,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let preserve_host = section.flag("preserve_host", true);
     let own_providers = read_own_providers(section, providers);
     let tls = section.table("tls", "app.tls", pem::read_identity);
+    let limits = section.table_or_empty("limits", "app.limits", read_limits);
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
     let access = section.table("access", "app.access", |section| access::read_access(section, scope));
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
@@ -200,6 +222,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             providers: Vec::new(),
             preserve_host: preserve_host?,
             tls: tls?,
+            limits: limits?,
             access: access?,
             routes: routes?,
         },
@@ -281,6 +304,15 @@ fn read_upstream(section: &Section<'_>) -> Reading<Placed<UpstreamUrl>> {
         None => String::new(),
     };
     Ok(Placed { value: UpstreamUrl { scheme, host, port: port(&url), extra_roots }, place: url.place })
+}
+
+fn read_limits(section: &Section<'_>) -> Reading<AppLimits> {
+    let at_least = Duration::from_millis(100);
+    let body_bytes = section.size("body_bytes", 0, 0..=MAX_BODY);
+    let connect = section.duration("connect", Duration::from_secs(5), at_least..=Duration::from_mins(10));
+    let first_byte = section.bound("first_byte", Duration::from_mins(5), at_least..=MAX_WAIT);
+    let idle = section.bound("idle", Duration::from_hours(1), at_least..=MAX_WAIT);
+    Ok(AppLimits { body_bytes: NonZeroU64::new(body_bytes?), connect: connect?, first_byte: first_byte?, idle: idle? })
 }
 
 /// `providers`: those whose sessions count here.

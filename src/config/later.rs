@@ -5,11 +5,10 @@
 //! when its reader asks for the key, and this module when the last entry does.
 
 /// Keys by section.
-const KEYS: [(&str, &[&str]); 12] = [
+const KEYS: [(&str, &[&str]); 11] = [
     ("", &["mail", "pages", "compat"]),
     ("server", &["admin_socket", "admin_url", "health_path", "proxy_protocol", "admins", "compat"]),
     ("server.tls", &["client_ca"]),
-    ("server.limits", &["header_bytes", "header_count", "uri_bytes", "connections"]),
     ("store", &["audit_retention"]),
     (
         "session",
@@ -83,7 +82,6 @@ const KEYS: [(&str, &[&str]); 12] = [
             "keep_fragment",
             "catalog",
             "open_to_public",
-            "limits",
             "headers",
             "session",
             "sign_in",

@@ -24,6 +24,7 @@ use crate::config::{
 
 mod duration;
 mod files;
+mod size;
 
 pub(super) use duration::show as show_duration;
 
@@ -311,6 +312,40 @@ impl<'a> Section<'a> {
         Err(self.wrong(key, node, Wrong::new(format_args!("must be from {least} to {most}"))))
     }
 
+    /// As [`Section::duration`], where `0` is no bound.
+    pub(super) fn bound(
+        &self,
+        key: &'static str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Reading<Option<Duration>> {
+        if self.is_off(key) {
+            return Ok(self.find(key).and(None));
+        }
+        self.duration(key, default, range).map(Some)
+    }
+
+    /// `"64KiB"`, in bytes; a bare `0` is a size as well.
+    pub(super) fn size(&self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> Reading<u64> {
+        let Some(node) = self.find(key) else { return Ok(default) };
+        let size = match &node.value {
+            Value::Integer(0) => 0,
+            Value::Integer(_) => {
+                return Err(self.wrong(
+                    key,
+                    node,
+                    Wrong::new("needs a unit").help("write, for example, \"64KiB\" or \"10MiB\""),
+                ));
+            }
+            _ => self.parse_text(key, node, size::parse)?.value,
+        };
+        if range.contains(&size) {
+            return Ok(size);
+        }
+        let (least, most) = (size::show(*range.start()), size::show(*range.end()));
+        Err(self.wrong(key, node, Wrong::new(format_args!("must be from {least} to {most}"))))
+    }
+
     /// `"600/min"`; `""` and `0` are no bound.
     pub(super) fn rate(&self, key: &'static str, default: Option<NonZeroU32>) -> Reading<Option<NonZeroU32>> {
         let Some(node) = self.find(key) else { return Ok(default) };
@@ -329,10 +364,10 @@ impl<'a> Section<'a> {
         Ok(rate.value)
     }
 
-    /// Whether a key is set to `""`, where that is something else than not setting it: off.
+    /// Whether a key is set to `""` or `0`, where that is something else than not setting it: off.
     pub(super) fn is_off(&self, key: &str) -> bool {
         self.table.entries.get(key).is_some_and(|entry| match &entry.node.value {
-            Value::Text { text, .. } => text.is_empty(),
+            Value::Text { text, .. } => matches!(text.as_str(), "" | "0"),
             Value::Integer(number) => *number == 0,
             _ => false,
         })

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::{NonZeroU32, NonZeroUsize},
+    ops::RangeInclusive,
     path::PathBuf,
     thread,
     time::Duration,
@@ -27,6 +28,18 @@ const MAX_DRAIN: Duration = Duration::from_hours(1);
 
 /// The most worker threads: more than any machine has cores.
 const MAX_WORKERS: u32 = 1024;
+
+/// hyper reads heads into a buffer of 8 KiB at least; what is more than a megabyte is no head.
+const HEADER_BYTES: RangeInclusive<u64> = 8 << 10..=1 << 20;
+
+/// Browsers send about twenty fields, proxies before us some more.
+const HEADER_COUNT: RangeInclusive<u32> = 16..=1000;
+
+/// RFC 9110 §4.1 asks for 8,000 bytes, and hyper takes no target of 64 KiB.
+const URI_BYTES: RangeInclusive<u64> = 1 << 10..=63 << 10;
+
+/// More than one process can have descriptors for.
+const MAX_CONNECTIONS: u32 = 10_000_000;
 
 /// `[server]`: where it listens, whom it believes, how it stops.
 #[derive(Debug)]
@@ -61,12 +74,21 @@ pub struct TlsIdentity {
 }
 
 /// `[server.limits]`
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
+    /// The largest head: request line and header fields together.
+    pub header_bytes: usize,
+    /// How many header fields a request may have.
+    pub header_count: usize,
+    /// The longest request target.
+    pub uri_bytes: usize,
     /// How long a request's head may take to arrive.
     pub header_timeout: Duration,
     /// How long an idle connection is kept.
     pub keepalive: Duration,
+    /// How many connections of visitors may stand at a time, on all listeners and workers together; `None` = any
+    /// number.
+    pub connections: Option<NonZeroUsize>,
     /// How many sign-ins one client address may begin in a minute; `None` = any number.
     pub sign_ins_per_client: Option<NonZeroU32>,
 }
@@ -221,11 +243,28 @@ fn worker_count(workers: u32) -> NonZeroUsize {
 
 fn read_limits(section: &Section<'_>) -> Reading<Limits> {
     let at_least = Duration::from_millis(100);
+    let header_bytes = section.size("header_bytes", 64 << 10, HEADER_BYTES);
+    let header_count = section.integer("header_count", 100, HEADER_COUNT);
+    let uri_bytes = section.size("uri_bytes", 16 << 10, URI_BYTES);
     let header_timeout =
         section.duration("header_timeout", Duration::from_secs(10), at_least..=Duration::from_hours(1));
     let keepalive = section.duration("keepalive", Duration::from_secs(75), at_least..=Duration::from_hours(24));
+    let connections = section.integer("connections", 20_000, 0..=MAX_CONNECTIONS);
     let sign_ins_per_client = section.rate("sign_ins_per_client", NonZeroU32::new(600));
-    Ok(Limits { header_timeout: header_timeout?, keepalive: keepalive?, sign_ins_per_client: sign_ins_per_client? })
+    Ok(Limits {
+        header_bytes: in_memory(header_bytes?),
+        header_count: in_memory(header_count?.into()),
+        uri_bytes: in_memory(uri_bytes?),
+        header_timeout: header_timeout?,
+        keepalive: keepalive?,
+        connections: NonZeroUsize::new(in_memory(connections?.into())),
+        sign_ins_per_client: sign_ins_per_client?,
+    })
+}
+
+/// A number within bounds that every machine can count to.
+fn in_memory(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 pub(super) fn read_log(section: &Section<'_>) -> Reading<Log> {

@@ -1,6 +1,6 @@
 //! What the language makes of a file that is right: defaults and meanings.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, num::NonZero, path::PathBuf, time::Duration};
 
 use tempfile::TempDir;
 
@@ -77,9 +77,11 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     assert!(server.trusted_proxies.is_empty() && server.tls.is_none());
     assert_eq!((server.drain_delay, server.drain_timeout), (Duration::from_secs(5), Duration::from_secs(20)));
     assert!(server.workers.get() >= 1);
+    assert_eq!((server.limits.header_bytes, server.limits.header_count), (65_536, 100));
+    assert_eq!((server.limits.uri_bytes, server.limits.connections.map(NonZero::get)), (16_384, Some(20_000)));
     assert_eq!(server.limits.header_timeout, Duration::from_secs(10));
     assert_eq!(server.limits.keepalive, Duration::from_secs(75));
-    assert_eq!(server.limits.sign_ins_per_client.map(std::num::NonZero::get), Some(600));
+    assert_eq!(server.limits.sign_ins_per_client.map(NonZero::get), Some(600));
     assert_eq!((config.log.level.as_str(), config.log.format, config.log.access), ("info", LogFormat::Auto, true));
     assert!(config.keys.is_empty());
     assert_eq!(config.session.store, SessionStore::Memory);
@@ -99,6 +101,9 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     assert_eq!((app.upstream.host.as_str(), app.upstream.port), ("127.0.0.1", 8080));
     assert!(app.preserve_host && app.routes.is_empty());
     assert!(Arc::ptr_eq(&app.providers[0], provider));
+    assert_eq!((app.limits.body_bytes, app.limits.connect), (None, Duration::from_secs(5)));
+    assert_eq!(app.limits.first_byte, Some(Duration::from_mins(5)));
+    assert_eq!(app.limits.idle, Some(Duration::from_hours(1)));
     // The store is in memory because nobody said anything, and that is worth a line.
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
 }
@@ -121,6 +126,24 @@ fn an_empty_string_or_zero_is_off() {
     assert_eq!(
         accepted(&format!("server.limits.sign_ins_per_client = 0\n{MINIMAL}")).server.limits.sign_ins_per_client,
         None
+    );
+}
+
+#[test]
+fn an_app_without_bounds_has_none() {
+    for off in ["0", "\"0\"", "\"\""] {
+        let app = format!("limits = {{ body_bytes = {off}, first_byte = {off}, idle = {off} }}\npublic_url");
+        let text = format!("server.limits.connections = 0\n{}", MINIMAL.replace("public_url", &app));
+        let config = accepted(&text);
+        assert_eq!(config.server.limits.connections, None);
+        let limits = config.apps[0].limits;
+        assert_eq!((limits.body_bytes, limits.first_byte, limits.idle), (None, None, None), "{off}");
+    }
+    let app = "limits = { body_bytes = \"10MiB\", idle = \"250ms\" }\npublic_url";
+    let limits = accepted(&MINIMAL.replace("public_url", app)).apps[0].limits;
+    assert_eq!(
+        (limits.body_bytes.map(NonZero::get), limits.idle),
+        (Some(10_485_760), Some(Duration::from_millis(250)))
     );
 }
 

@@ -2,13 +2,13 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, COOKIE, EXPECT, Entry, HOST, UPGRADE},
+    header::{CONNECTION, COOKIE, Entry, HOST, UPGRADE},
 };
 
 use super::Front;
 use crate::{
     access::MethodOverrides,
-    request::{Client, HeaderKind, connection_options},
+    request::{Client, Presence, Removals, connection_options},
     session::cookie::upstream::{Stripped, strip},
 };
 
@@ -20,48 +20,43 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Removes whatever a visitor must not say: who they are, where they come from,
-/// what concerns this connection only, and our cookies. One look at each name.
-pub(super) fn cleanse(headers: &mut HeaderMap, overrides: MethodOverrides) {
-    let mut refused: Vec<HeaderName> = Vec::new();
-    let mut cookies = false;
-    for name in headers.keys() {
-        // hyper has answered it, or will when the upstream reads the body (RFC 9110 §10.1.1).
-        if *name == EXPECT {
-            refused.push(EXPECT);
-        }
-        match HeaderKind::of(name) {
-            HeaderKind::EndToEnd | HeaderKind::Host | HeaderKind::RequestId => {}
-            HeaderKind::Cookie => cookies = true,
-            HeaderKind::MethodOverride if overrides == MethodOverrides::Pass => {}
-            HeaderKind::HopByHop
-            | HeaderKind::Forwarding
-            | HeaderKind::Identity
-            | HeaderKind::Underscore
-            | HeaderKind::MethodOverride => refused.push(name.clone()),
+/// what concerns this connection only, and our cookies.
+pub(super) fn cleanse(headers: &mut HeaderMap, removals: Removals, overrides: MethodOverrides) {
+    let Removals { names, method_overrides, connection, cookies } = removals;
+    if connection == Presence::Present {
+        let declared: Vec<_> = connection_options(headers).collect();
+        for name in declared {
+            headers.remove(name);
         }
     }
-    if refused.contains(&CONNECTION) {
-        refused.extend(connection_options(headers));
-    }
-    for name in refused {
+    for name in names {
         headers.remove(name);
     }
-    if cookies {
+    if overrides == MethodOverrides::Drop {
+        for name in method_overrides {
+            headers.remove(name);
+        }
+    }
+    if cookies == Presence::Present {
         remove_our_cookies(headers);
     }
 }
 
 /// Takes our cookies out; the others stay byte for byte (threat 51).
 fn remove_our_cookies(headers: &mut HeaderMap) {
-    let stripped: Vec<_> = headers.get_all(COOKIE).iter().map(strip).collect();
-    if stripped.iter().all(|line| *line == Stripped::Unchanged) {
+    let Entry::Occupied(mut lines) = headers.entry(COOKIE) else { return };
+    if lines.iter().nth(1).is_none() {
+        // One line, as browsers send it (RFC 6265 §5.4).
+        match strip(lines.get()) {
+            Stripped::Unchanged => {}
+            Stripped::Remaining(rest) => drop(lines.insert(rest)),
+            Stripped::Nothing => drop(lines.remove()),
+        }
         return;
     }
-    let Entry::Occupied(lines) = headers.entry(COOKIE) else { return };
     let (_, lines) = lines.remove_entry_mult();
-    let lines: Vec<_> = lines.collect();
-    for (line, stripped) in lines.into_iter().zip(stripped) {
-        match stripped {
+    for line in lines.collect::<Vec<_>>() {
+        match strip(&line) {
             Stripped::Unchanged => drop(headers.append(COOKIE, line)),
             Stripped::Remaining(rest) => drop(headers.append(COOKIE, rest)),
             Stripped::Nothing => {}

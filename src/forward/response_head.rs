@@ -31,6 +31,8 @@ pub(super) enum Protection {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     EndToEnd,
+    /// Nearly every answer has it.
+    Connection,
     HopByHop,
     SetCookie,
     Location,
@@ -42,6 +44,7 @@ enum Kind {
 impl Kind {
     fn of(name: &HeaderName) -> Self {
         match name.as_str() {
+            "connection" => Self::Connection,
             "set-cookie" => Self::SetCookie,
             "location" => Self::Location,
             "cache-control" => Self::CacheControl,
@@ -63,11 +66,12 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
     // Ours, not the upstream's (RFC 9110 §2.5): in HTTP/1.0 every answer would close the visitor's connection.
     *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
-    let (mut cookies, mut location, mut cached) = (false, false, false);
+    let (mut connection, mut cookies, mut location, mut cached) = (false, false, false, false);
     let mut dropped = Vec::new();
     for name in headers.keys() {
         match Kind::of(name) {
             Kind::EndToEnd => {}
+            Kind::Connection => connection = true,
             Kind::SetCookie => cookies = true,
             Kind::Location => location = true,
             Kind::CacheControl => cached = true,
@@ -75,8 +79,9 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
             Kind::HopByHop | Kind::SharedCache => dropped.push(name.clone()),
         }
     }
-    if dropped.contains(&CONNECTION) {
+    if connection {
         dropped.extend(connection_options(headers));
+        headers.remove(CONNECTION);
     }
     // hyper has read the chunks; the length beside them is void (RFC 9112 §6.3) and would cut them.
     if dropped.contains(&TRANSFER_ENCODING) {

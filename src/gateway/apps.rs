@@ -6,7 +6,15 @@ use ipnet::IpNet;
 
 use super::SignIns;
 use crate::{
-    access::AppRules, config, forward::Front, login::Login, meter::AppMeter, pages::Pages, session::Sessions,
+    access::AppRules,
+    config,
+    forward::Front,
+    login::Login,
+    meter::{AppMeter, Meter},
+    pages::Pages,
+    random::Random,
+    request::HeadLimits,
+    session::Sessions,
     upstream::Connector,
 };
 
@@ -16,6 +24,8 @@ pub struct Apps {
     by_host: HashMap<String, usize>,
     /// The path of our own endpoints.
     pub prefix: String,
+    /// What a head may be at most.
+    pub head_limits: HeadLimits,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where sessions are.
@@ -24,6 +34,8 @@ pub struct Apps {
     pub pages: Arc<Pages>,
     /// How many sign-ins a client may begin.
     pub sign_ins: SignIns,
+    /// Counts what is refused before an app is known.
+    pub unrouted: AppMeter,
 }
 
 /// One app, compiled.
@@ -57,7 +69,8 @@ impl Apps {
         server: &config::Server,
         sessions: Arc<Sessions>,
         pages: Arc<Pages>,
-        sign_ins: SignIns,
+        meter: &Meter,
+        random: &Random,
     ) -> Self {
         let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
         let by_host =
@@ -66,10 +79,12 @@ impl Apps {
             all,
             by_host,
             prefix: server.prefix.clone(),
+            head_limits: HeadLimits::new(&server.limits),
             trusted_proxies: server.trusted_proxies.clone(),
             sessions,
             pages,
-            sign_ins,
+            sign_ins: SignIns::new(server.limits.sign_ins_per_client, random),
+            unrouted: meter.unrouted(),
         }
     }
 

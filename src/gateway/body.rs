@@ -13,14 +13,15 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use thiserror::Error;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::worker::Finish;
-use crate::{session::Session, upstream::ResponseBody};
+use super::{guest::Guest, worker::Finish};
+use crate::{session::Pulse, upstream::ResponseBody};
 
 /// The body of an answer.
 #[derive(Debug)]
 pub struct Body {
     content: Content,
-    finish: Option<Finish>,
+    /// Apart from the rest, which moves about a lot on its way to the wire.
+    finish: Option<Box<Finish>>,
 }
 
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Body {
 
     /// Has something done when the answer is over.
     #[must_use]
-    pub(super) fn finishing(mut self, finish: Finish) -> Self {
+    pub(super) fn finishing(mut self, finish: Box<Finish>) -> Self {
         self.finish = Some(finish);
         self
     }
@@ -89,8 +90,8 @@ impl HttpBody for Body {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Content::Upstream(stream) => {
-                let session = this.finish.as_ref().and_then(|finish| finish.trace.session.as_deref());
-                stream.poll_frame(cx, session)
+                let guest = this.finish.as_ref().and_then(|finish| finish.trace.guest.as_deref());
+                stream.poll_frame(cx, guest.map(Guest::pulse))
             }
         };
         if let (Poll::Ready(Some(Ok(frame))), Some(finish)) = (&frame, &mut this.finish) {
@@ -120,11 +121,11 @@ impl Stream {
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        session: Option<&Session>,
+        session: Option<&Pulse>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // An upstream that never makes us wait is cut here. `forward` has looked before the first part,
         // so that a short answer costs no further look.
-        if self.begun && session.is_some_and(Session::has_ended) {
+        if self.begun && session.is_some_and(Pulse::has_ended) {
             return Poll::Ready(Some(Err(Broken::SessionEnded)));
         }
         self.begun = true;

@@ -2,13 +2,20 @@
 
 use std::{
     net::IpAddr,
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use ipnet::IpNet;
 
-use crate::{clock::instant, meter::OpenConnection, request::Peer};
+use crate::{
+    clock::instant,
+    meter::OpenConnection,
+    request::{Bodies, Peer},
+};
 
 /// One visitor's connection.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub struct Connection {
     pub peer: Peer,
     /// What it is doing.
     pub activity: Activity,
+    /// What its visitor has still to send.
+    pub bodies: Arc<Bodies>,
     /// Counts it for as long as anything is left of it, a tunnel included.
     _counted: OpenConnection,
 }
@@ -24,7 +33,37 @@ pub struct Connection {
 impl Connection {
     /// A connection that has just been accepted.
     pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], counted: OpenConnection) -> Self {
-        Self { peer: Peer::new(peer, trusted_proxies), activity: Activity::new(), _counted: counted }
+        let peer = Peer::new(peer, trusted_proxies);
+        Self { peer, activity: Activity::new(), bodies: Arc::default(), _counted: counted }
+    }
+
+    /// Whether something may be on its way that nobody waits for any more: the rest of a body, or of a head.
+    pub fn may_still_be_sending(&self) -> bool {
+        self.bodies.was_one_abandoned() || self.activity.is_in_a_head()
+    }
+
+    /// Between two requests nothing is owed: hyper has taken what a body left behind, or the connection would be over.
+    pub fn settle(&self) {
+        if self.activity.phase.load(Ordering::Relaxed) == IDLE {
+            self.bodies.settle();
+        }
+    }
+
+    /// Why its time was up, where that is nobody's good right: a connection that rests between two requests may be
+    /// closed at any time.
+    pub fn fault(&self) -> Option<&'static str> {
+        match self.activity.phase.load(Ordering::Relaxed) {
+            HEAD | BEGUN => Some("head_too_slow"),
+            _ if self.bodies.are_arriving() => Some("body_too_slow"),
+            ANSWERING => Some("idle"),
+            _ => None,
+        }
+    }
+
+    /// How long nothing may come or go before it is cut; `None` where the upstream is waited for, or where it may rest
+    /// for ever.
+    pub fn rest(&self) -> Option<Duration> {
+        if self.bodies.are_arriving() { self.activity.rest() } else { self.activity.rest_of_an_answer() }
     }
 }
 
@@ -36,30 +75,46 @@ pub struct Activity {
     since: AtomicU64,
     /// Whether bytes have come or gone since somebody asked.
     moved: AtomicBool,
+    /// How long nothing may come or go, in milliseconds.
+    rest: AtomicU64,
     accepted: Instant,
 }
 
-/// A request's head has been arriving for some time, or nothing has come yet.
+/// A request's head has been arriving for some time.
 const HEAD: u8 = 0;
-/// A request is being answered.
+/// A request is complete, but perhaps for its body, and there is no answer yet.
 const BUSY: u8 = 1;
 /// The last answer is out.
 const IDLE: u8 = 2;
 /// A head has begun to arrive. Nearly all are complete in the same moment, so the
 /// clock is looked at only when somebody asks and it still is not.
 const BEGUN: u8 = 3;
+/// Nothing has come yet.
+const FRESH: u8 = 4;
+/// An answer goes out.
+const ANSWERING: u8 = 5;
+/// All is said, and what still comes is thrown away.
+const ENDING: u8 = 6;
+
+/// How long it may take until a visitor has heard the end: a round trip or two, on a bad line.
+const MAX_ENDING: Duration = Duration::from_secs(2);
+
+/// What stands for a rest without a bound.
+const FOR_EVER: u64 = u64::MAX;
 
 impl Activity {
     fn new() -> Self {
-        let (phase, since, moved) = (AtomicU8::new(HEAD), AtomicU64::new(0), AtomicBool::new(false));
-        Self { phase, since, moved, accepted: instant() }
+        let (phase, since, moved) = (AtomicU8::new(FRESH), AtomicU64::new(0), AtomicBool::new(false));
+        Self { phase, since, moved, rest: AtomicU64::new(FOR_EVER), accepted: instant() }
     }
 
     /// Bytes came in.
     pub fn received(&self) {
         self.moved.store(true, Ordering::Relaxed);
-        if self.phase.load(Ordering::Relaxed) == IDLE {
-            self.phase.store(BEGUN, Ordering::Relaxed);
+        match self.phase.load(Ordering::Relaxed) {
+            IDLE => self.phase.store(BEGUN, Ordering::Relaxed),
+            FRESH => self.phase.store(HEAD, Ordering::Relaxed), // due since it was accepted
+            _ => {}
         }
     }
 
@@ -78,6 +133,37 @@ impl Activity {
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
+    /// It is known for which app a request is, and so how long nothing may come or go.
+    pub(super) fn may_rest(&self, limit: Option<Duration>) {
+        self.rest.store(limit.map_or(FOR_EVER, millis), Ordering::Relaxed);
+    }
+
+    /// The head of an answer is there.
+    pub(super) fn answering(&self) {
+        self.phase.store(ANSWERING, Ordering::Relaxed);
+    }
+
+    /// The last answer is out, and the rest of what the visitor sends is thrown away.
+    pub fn ending(&self, now: Instant) {
+        self.enter(ENDING, now);
+    }
+
+    /// Whether a head has begun and is not complete.
+    pub fn is_in_a_head(&self) -> bool {
+        matches!(self.phase.load(Ordering::Relaxed), HEAD | BEGUN)
+    }
+
+    /// How long nothing may come or go, as far as it is known.
+    pub fn rest(&self) -> Option<Duration> {
+        let rest = self.rest.load(Ordering::Relaxed);
+        (rest != FOR_EVER).then(|| Duration::from_millis(rest))
+    }
+
+    /// The same, while an answer goes out.
+    fn rest_of_an_answer(&self) -> Option<Duration> {
+        self.rest().filter(|_| self.phase.load(Ordering::Relaxed) == ANSWERING)
+    }
+
     /// An answer is over.
     pub(super) fn idle(&self, now: Instant) {
         self.enter(IDLE, now);
@@ -89,7 +175,8 @@ impl Activity {
             self.enter(HEAD, instant());
         }
         let limit = match self.phase.load(Ordering::Relaxed) {
-            HEAD => header_timeout,
+            FRESH | HEAD => header_timeout,
+            ENDING => MAX_ENDING,
             IDLE => keepalive,
             _ => return None,
         };
@@ -97,10 +184,13 @@ impl Activity {
     }
 
     fn enter(&self, phase: u8, now: Instant) {
-        let since = now.duration_since(self.accepted);
-        self.since.store(since.as_secs() * 1000 + u64::from(since.subsec_millis()), Ordering::Relaxed);
+        self.since.store(millis(now.duration_since(self.accepted)), Ordering::Relaxed);
         self.phase.store(phase, Ordering::Relaxed);
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_secs() * 1000 + u64::from(duration.subsec_millis())
 }
 
 #[cfg(test)]
@@ -112,14 +202,31 @@ mod tests {
         let activity = Activity::new();
         let (head, rest) = (Duration::from_secs(10), Duration::from_secs(75));
         let due = || activity.deadline(head, rest).map(|due| due.duration_since(activity.accepted));
-        assert_eq!(due(), Some(head), "the first head");
+        assert_eq!((due(), activity.is_in_a_head()), (Some(head), false), "nothing yet");
         activity.received();
+        assert_eq!(
+            (due(), activity.is_in_a_head()),
+            (Some(head), true),
+            "the first head, as long since it was accepted"
+        );
         activity.busy();
         assert_eq!(due(), None, "an answer takes as long as it takes");
+        activity.may_rest(Some(Duration::from_mins(5)));
+        assert_eq!(
+            (activity.rest_of_an_answer(), activity.is_in_a_head()),
+            (None, false),
+            "the upstream is waited for"
+        );
+        activity.answering();
+        assert_eq!((due(), activity.rest_of_an_answer()), (None, Some(Duration::from_mins(5))));
+        activity.may_rest(None);
+        assert_eq!(activity.rest_of_an_answer(), None, "for ever");
         activity.idle(instant());
         assert!(due() >= Some(rest));
         activity.received();
-        assert!(due() < Some(rest), "the next head");
+        assert!(due() < Some(rest) && activity.is_in_a_head(), "the next head");
+        activity.ending(instant());
+        assert!(due() >= Some(MAX_ENDING) && due() < Some(rest), "the end");
     }
 
     #[test]

@@ -1,27 +1,19 @@
 //! Our own endpoints, below the prefix (contract section 4).
 
-use std::{
-    collections::HashSet,
-    net::IpAddr,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use http::{HeaderMap, Method, Response, StatusCode, header::ORIGIN, request};
+use http::{Method, Response, StatusCode, header::ORIGIN, request::Parts};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{App, Body, Visit, Worker, answer, find_session, refusal::Refusal};
+use super::{App, Body, Visit, Worker, answer, guest, refusal::Refusal};
 use crate::{
     identity::ProviderId,
     login::{Begin, Finished, Initiative, Live, ReturnTarget},
     pages::{Action, ConfirmReplacePage, Framing, ProviderChoice, SignInPage, SignOutPage, SignedOutPage, text},
     relying_party::Prompt,
-    request::{Audience, Client, client::Trust},
+    request::{self, Audience, Client},
 };
 
 /// The largest form that our own pages send.
@@ -30,78 +22,13 @@ const MAX_FORM: usize = 16 * 1024;
 /// How long a form may take to arrive: as long as a head.
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many are named at most: nobody forgets more proxies than that.
-const MAX_NAMED: usize = 64;
-
-/// How many sign-ins one client may begin (`server.limits.sign_ins_per_client`).
-pub struct SignIns {
-    limiter: Option<DefaultKeyedRateLimiter<IpAddr>>,
-    /// Peers that look like a proxy of ours and are not trusted: each is named once.
-    named: Mutex<HashSet<IpAddr>>,
-}
-
-impl SignIns {
-    /// So many a minute; `None` = any number.
-    pub fn new(per_minute: Option<NonZeroU32>) -> Self {
-        let limiter = per_minute.map(|n| RateLimiter::keyed(Quota::per_minute(n)));
-        Self { limiter, named: Mutex::default() }
-    }
-
-    /// Counts one more. A proxy that nobody configured stands for all of its visitors, and so is not counted.
-    pub(super) fn check(&self, client: &Client<'_>, headers: &HeaderMap) -> Result<(), Refusal> {
-        if is_unknown_proxy(client, headers) {
-            self.name(client.address());
-            return Ok(());
-        }
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        limiter.check_key(&network(client.address())).map_err(|_| Refusal::TooManySignIns)
-    }
-
-    fn name(&self, peer: IpAddr) {
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        if named.len() < MAX_NAMED && named.insert(peer) {
-            tracing::warn!(
-                %peer,
-                "a private address sends forwarding headers and is not one of server.trusted_proxies: \
-                 if it is a proxy of yours, add it, so that visitors are told apart"
-            );
-        }
-    }
-
-    /// Forgets clients that have not come back.
-    pub fn tidy(&self) {
-        if let Some(limiter) = &self.limiter {
-            limiter.retain_recent();
-        }
-    }
-}
-
-/// Whether it looks like a proxy of ours that `server.trusted_proxies` does not know.
-fn is_unknown_proxy(client: &Client<'_>, headers: &HeaderMap) -> bool {
-    let is_private = match client.address() {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
-    };
-    client.peer_trust() == Trust::Untrusted
-        && is_private
-        && ["x-forwarded-for", "forwarded"].iter().any(|name| headers.contains_key(*name))
-}
-
-/// One client: an IPv4 address, or the /64 that one IPv6 subscriber has.
-fn network(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-    }
-}
-
 /// A request to one of our own endpoints, with what is known of it.
 struct OwnRequest<'a> {
     worker: &'a Worker,
     app: &'a App,
     audience: Audience,
     client: &'a Client<'a>,
-    head: &'a request::Parts,
+    head: &'a Parts,
     query: Option<&'a str>,
     /// The live session that the browser brought.
     live: Option<Live>,
@@ -114,20 +41,21 @@ pub(super) async fn answer(
     visit: &mut Visit<'_>,
     client: &Client<'_>,
     endpoint: &str,
-    head: &request::Parts,
-    body: Incoming,
+    head: &Parts,
+    body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     if let Some(asset) = endpoint.strip_prefix("/static/") {
         return answer::asset(&worker.apps.pages, &head.method, asset);
     }
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
-    let live = match endpoint {
+    visit.trace.guest = match endpoint {
         "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => {
-            find_session(worker, app, &head.headers).await?
+            guest::find(worker, app, &head.headers, visit.trace.started).await?
         }
         _ => None,
     };
-    visit.trace.session = live.as_ref().map(|(_, session)| Arc::clone(session));
+    let session = visit.trace.guest.as_ref().map(|guest| Arc::clone(guest.session()));
+    let live = app.login.cookies.session_secret(&head.headers).zip(session);
     let request = OwnRequest { worker, app, audience: visit.audience, client, head, query: head.uri.query(), live };
     let get = matches!(head.method, Method::GET | Method::HEAD);
     let post = head.method == Method::POST;
@@ -171,7 +99,7 @@ impl OwnRequest<'_> {
     }
 
     /// `POST /start`: the visitor said yes on a page of ours; another account is asked for.
-    async fn start_asked(&self, body: Incoming) -> Result<Response<Body>, Refusal> {
+    async fn start_asked(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
         let target = ReturnTarget::parse(field(&form, "rd").unwrap_or("/"), &self.app.login.origins);
@@ -228,7 +156,7 @@ impl OwnRequest<'_> {
         answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.provider_origins())
     }
 
-    async fn sign_out(&self, body: Incoming) -> Result<Response<Body>, Refusal> {
+    async fn sign_out(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
         let asked = field(&form, "rd").map(str::to_owned).or_else(|| self.parameter("rd"));
@@ -303,12 +231,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Peer;
-
-    fn check(limit: &SignIns, peer: &str, headers: &HeaderMap) -> bool {
-        let peer = Peer::new(peer.parse().expect("an address"), &[]);
-        limit.check(&Client::resolve(&peer, headers, &[]), headers).is_ok()
-    }
 
     #[tokio::test(start_paused = true)]
     async fn threat_116_a_form_that_does_not_arrive_is_not_waited_for() {
@@ -321,53 +243,5 @@ mod tests {
         assert_eq!((field(&fields, "rd"), field(&fields, "x"), field(&fields, "y")), (Some("/a"), Some(""), None));
         let large = http_body_util::Full::<bytes::Bytes>::from(vec![b'a'; MAX_FORM + 1]);
         assert!(matches!(form(large).await, Err(Refusal::Form)));
-    }
-
-    #[test]
-    fn threat_124_a_client_is_an_address_or_its_ipv6_network() {
-        let limit = SignIns::new(NonZeroU32::new(1));
-        let begins = |client: &str| check(&limit, client, &HeaderMap::new());
-        assert!(begins("192.0.2.1") && begins("192.0.2.2") && begins("2001:db8::1"));
-        assert!(!begins("192.0.2.1") && !begins("2001:db8::2"), "one each");
-        assert!(begins("2001:db8:0:1::1"));
-        let unlimited = SignIns::new(None);
-        assert!((0..3).all(|_| check(&unlimited, "192.0.2.1", &HeaderMap::new())));
-    }
-
-    #[test]
-    fn threat_124_clients_are_forgotten_with_their_windows_and_not_before() {
-        let known = |limit: &SignIns| limit.limiter.as_ref().map_or(0, RateLimiter::len);
-        // One comes back every 14 nanoseconds: each window is over before anybody can look.
-        let quick = SignIns::new(NonZeroU32::new(u32::MAX));
-        let slow = SignIns::new(NonZeroU32::new(1));
-        for n in 0..100 {
-            let client = format!("192.0.2.{n}");
-            assert!(check(&quick, &client, &HeaderMap::new()) && check(&slow, &client, &HeaderMap::new()));
-        }
-        assert_eq!((known(&quick), known(&slow)), (100, 100));
-        quick.tidy();
-        slow.tidy();
-        assert_eq!((known(&quick), known(&slow)), (0, 100));
-        assert!(!check(&slow, "192.0.2.7", &HeaderMap::new()), "its minute goes on");
-    }
-
-    #[test]
-    fn a_proxy_that_nobody_configured_is_not_throttled_as_one_client() {
-        let forwarded: HeaderMap =
-            [(http::HeaderName::from_static("x-forwarded-for"), http::HeaderValue::from_static("198.51.100.7"))]
-                .into_iter()
-                .collect();
-        for (peer, headers, throttled) in [
-            ("10.0.0.1", &forwarded, false),
-            ("127.0.0.1", &forwarded, false),
-            ("fd00::1", &forwarded, false),
-            ("10.0.0.1", &HeaderMap::new(), true),
-            ("192.0.2.1", &forwarded, true),
-            ("2001:db8::1", &forwarded, true),
-        ] {
-            let limit = SignIns::new(NonZeroU32::new(1));
-            assert!(check(&limit, peer, headers));
-            assert_eq!(!check(&limit, peer, headers), throttled, "{peer}");
-        }
     }
 }

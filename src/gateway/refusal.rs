@@ -4,6 +4,8 @@
 //! what its visitor is told. The inner text goes to the log with the request id;
 //! the visitor gets the outer text, the same id, and a way on.
 
+use std::time::Duration;
+
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{ALLOW, CONNECTION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE},
@@ -21,13 +23,16 @@ use crate::{
         text::{self, RefusalText},
     },
     relying_party::{self, ErrorCode, Rejection},
-    request::{Audience, FramingError, TargetError},
+    request::{Audience, BodyError, Fate, FramingError, HeadTooLarge, Outcome, TargetError},
     session, upstream,
 };
 
 /// Why a request was not let through, or not to its end.
 #[derive(Debug, Error)]
 pub(super) enum Refusal {
+    /// More of a head than anybody needs.
+    #[error(transparent)]
+    Head(#[from] HeadTooLarge),
     /// The message is framed in a way that somebody could read differently.
     #[error(transparent)]
     Framing(#[from] FramingError),
@@ -52,15 +57,21 @@ pub(super) enum Refusal {
     /// A form of ours came from a page that is not ours.
     #[error("a page of another origin sent this form")]
     ForeignForm,
+    /// The request's body is more than the app takes.
+    #[error("the request's body is larger than this app takes")]
+    BodyTooLarge,
+    /// The request's body did not come to its end.
+    #[error("the request's body broke off, or is not framed as HTTP has it")]
+    BodyBroken,
     /// A form that none of our pages sends.
     #[error("the form is too large or broke off")]
     Form,
     /// A form that arrives too slowly.
     #[error("the form did not arrive in time")]
     SlowForm,
-    /// More sign-ins than one client may begin.
+    /// More sign-ins than one client may begin, and when the next may be.
     #[error("too many sign-ins from this client")]
-    TooManySignIns,
+    TooManySignIns(Duration),
     /// The sessions cannot be read.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -69,7 +80,7 @@ pub(super) enum Refusal {
     Login(login::Failed),
     /// The way through went wrong.
     #[error(transparent)]
-    Forward(#[from] forward::Error),
+    Forward(forward::Error),
 }
 
 impl From<login::Error> for Refusal {
@@ -84,6 +95,27 @@ impl From<login::Error> for Refusal {
 impl From<login::Failed> for Refusal {
     fn from(failed: login::Failed) -> Self {
         Self::Login(failed)
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::Broken(_) => Self::BodyBroken,
+        }
+    }
+}
+
+impl Refusal {
+    /// Why nothing came of a request that was handed on: an upstream that breaks off may only have been told that its
+    /// request does not go on.
+    pub(super) fn on_the_way(error: forward::Error, body: Option<&Fate>) -> Self {
+        match (error, body.map(Fate::outcome)) {
+            (forward::Error::Upstream(_), Some(Outcome::TooLarge)) => Self::BodyTooLarge,
+            (forward::Error::Upstream(_), Some(Outcome::Broken)) => Self::BodyBroken,
+            (error, _) => Self::Forward(error),
+        }
     }
 }
 
@@ -117,6 +149,8 @@ impl Refusal {
     /// A label for log and metrics, one of a fixed set.
     fn reason(&self) -> &'static str {
         match self {
+            Self::Head(HeadTooLarge::Target(_)) => "target_too_long",
+            Self::Head(HeadTooLarge::Fields(_)) => "too_many_fields",
             Self::Framing(_) => "ambiguous_framing",
             Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
@@ -125,9 +159,11 @@ impl Refusal {
             Self::NoSuchEndpoint => "no_such_endpoint",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::ForeignForm => "foreign_form",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyBroken => "body_broke_off",
             Self::Form => "form",
             Self::SlowForm => "form_too_slow",
-            Self::TooManySignIns => "too_many_sign_ins",
+            Self::TooManySignIns(_) => "too_many_sign_ins",
             Self::Session(_) => "sessions_unavailable",
             Self::Login(failed) => failed.error.reason(),
             Self::Forward(forward::Error::ForeignOrigin) => "foreign_origin",
@@ -140,11 +176,15 @@ impl Refusal {
     fn telling(&self) -> Telling {
         use StatusCode as S;
         match self {
+            Self::Head(HeadTooLarge::Target(_)) => telling(S::URI_TOO_LONG, text::URI_TOO_LONG, WayOn::Home),
+            Self::Head(HeadTooLarge::Fields(_)) => {
+                telling(S::REQUEST_HEADER_FIELDS_TOO_LARGE, text::HEADERS_TOO_LARGE, WayOn::Nothing)
+            }
             Self::Framing(FramingError::Method(_)) | Self::MethodNotAllowed(_) => {
                 telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home)
             }
             Self::Framing(error) => telling(error.status(), text::BAD_REQUEST, WayOn::Home),
-            Self::Target(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
+            Self::Target(_) | Self::BodyBroken => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
             Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
             Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
                 telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
@@ -154,9 +194,9 @@ impl Refusal {
             Self::ForeignForm | Self::Forward(forward::Error::ForeignOrigin) => {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
-            Self::Form => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
+            Self::Form | Self::BodyTooLarge => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
             Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
-            Self::TooManySignIns => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
+            Self::TooManySignIns(_) => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(failed) => tell_login(&failed.error),
             Self::Forward(forward::Error::Upstream(error)) => match error {
@@ -175,9 +215,7 @@ impl Refusal {
         let telling = self.telling();
         self.log(telling.status, visit);
         let app = visit.trace.app.as_deref();
-        if let Some(app) = app {
-            app.meter.refused(self.reason());
-        }
+        app.map_or(&apps.unrouted, |app| &app.meter).refused(self.reason());
         let mut response = if visit.audience.wants_html() {
             self.page(apps, app, visit, &telling)
         } else {
@@ -210,7 +248,7 @@ impl Refusal {
             return answer::page(telling.status, apps.pages.unauthorized(&page), Framing::SameOrigin, &[]);
         }
         let account = match self {
-            Self::Denied(_) => visit.trace.session.as_ref().map(|session| session.visitor().account_label()),
+            Self::Denied(_) => visit.trace.guest.as_ref().map(|guest| guest.session().visitor().account_label()),
             _ => None,
         };
         let html = apps.pages.refusal(&RefusalPage {
@@ -232,20 +270,22 @@ impl Refusal {
                 let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{realm}\""));
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
-            // Where a message ends is in doubt, and so is where the next one would begin.
-            Self::Framing(_) | Self::SlowForm => vec![(CONNECTION, HeaderValue::from_static("close"))],
+            // Where a message ends is in doubt, or too far off, and so is where the next one would begin.
+            Self::Framing(_) | Self::Form | Self::SlowForm | Self::BodyTooLarge | Self::BodyBroken => {
+                vec![(CONNECTION, HeaderValue::from_static("close"))]
+            }
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
-            Self::TooManySignIns => vec![(RETRY_AFTER, HeaderValue::from_static("60"))],
+            Self::TooManySignIns(wait) => vec![(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))],
             Self::Session(_)
             | Self::Login(login::Failed { error: login::Error::Session(_) | login::Error::Stopping, .. }) => {
                 vec![(RETRY_AFTER, HeaderValue::from_static("5"))]
             }
-            Self::Target(_)
+            Self::Head(_)
+            | Self::Target(_)
             | Self::UnknownHost
             | Self::Denied(_)
             | Self::NoSuchEndpoint
             | Self::ForeignForm
-            | Self::Form
             | Self::Login(_)
             | Self::Forward(_) => Vec::new(),
         }
@@ -255,7 +295,7 @@ impl Refusal {
     fn log(&self, status: StatusCode, visit: &Visit<'_>) {
         let app = visit.trace.app.as_deref().map_or("-", |app| app.config.id.as_str());
         let (request_id, reason, client) = (visit.trace.id.as_str(), self.reason(), visit.trace.client);
-        let subject = visit.trace.session.as_ref().map(|session| session.visitor().subject.as_str());
+        let subject = visit.trace.guest.as_ref().map(|guest| guest.made().subject.as_str());
         let provider_fault = matches!(self, Self::Login(login::Failed { error: login::Error::Provider(error), .. })
             if !matches!(error, relying_party::Error::Rejected(_)));
         if status.is_server_error() || provider_fault {

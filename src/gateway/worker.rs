@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -14,13 +13,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use super::{
     Connection,
     apps::{App, Apps},
+    guest::{Guest, Prepared},
 };
 use crate::{
-    clock::{Clock, instant},
+    clock::{Clock, Moment, instant},
     meter::{AccessLine, OpenConnection, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
-    session::{Recent, Session},
+    session::Recent,
     upstream::Upstream,
 };
 
@@ -32,17 +32,17 @@ pub struct Worker {
     /// By the place of the app in [`Apps`].
     pub(super) upstreams: Vec<Upstream>,
     /// The sessions that it has served lately.
-    pub(super) recent: Recent,
+    pub(super) recent: Recent<Prepared>,
     access_log: Option<WorkerLog>,
     ids: RequestIds,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 impl Worker {
     /// A worker for these apps; `access_log` is `None` where it is off.
     pub fn new(apps: Arc<Apps>, access_log: Option<WorkerLog>, random: &Random, clock: Clock) -> Self {
         let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone())).collect();
-        Self { apps, upstreams, recent: Recent::default(), access_log, ids: RequestIds::new(random), clock }
+        Self { apps, upstreams, recent: Recent::new(random), access_log, ids: RequestIds::new(random), clock }
     }
 
     /// Lets go of what nobody uses any more: connections to upstreams, sessions that have ended.
@@ -122,13 +122,13 @@ impl RequestId {
 #[derive(Debug)]
 pub(super) struct Trace {
     pub(super) id: RequestId,
-    pub(super) started: Instant,
+    pub(super) started: Moment,
     pub(super) method: Method,
     pub(super) protocol: Version,
     pub(super) path: Option<http::uri::PathAndQuery>,
     pub(super) client: IpAddr,
     pub(super) app: Option<Arc<App>>,
-    pub(super) session: Option<Arc<Session>>,
+    pub(super) guest: Option<Arc<Guest>>,
 }
 
 /// What the log says of a request whose visitor left before there was an answer; nginx's number.
@@ -154,13 +154,12 @@ impl Finish {
     /// The head of the answer is there.
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+        self.connection.activity.answering();
         self.count(status.as_u16());
     }
 
     fn count(&self, status: u16) {
-        if let Some(app) = &self.trace.app {
-            app.meter.count(status);
-        }
+        self.trace.app.as_ref().map_or(&self.worker.apps.unrouted, |app| &app.meter).count(status);
     }
 
     pub(super) fn sent(&mut self, bytes: usize) {
@@ -176,9 +175,10 @@ impl Drop for Finish {
             self.count(VISITOR_LEFT);
         }
         let (trace, worker) = (&self.trace, &self.worker);
+        let duration = now.duration_since(trace.started.instant());
         let Some(log) = &worker.access_log else { return };
         log.record(&AccessLine {
-            unix_millis: worker.clock.unix_millis(),
+            unix_millis: trace.started.unix_millis() + i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
             request_id: trace.id.as_str(),
             app: trace.app.as_ref().map_or("", |app| app.config.id.as_str()),
             client: trace.client,
@@ -187,8 +187,8 @@ impl Drop for Finish {
             status: self.status.map_or(VISITOR_LEFT, |status| status.as_u16()),
             bytes: (self.status != Some(StatusCode::SWITCHING_PROTOCOLS)).then_some(self.bytes),
             protocol: trace.protocol,
-            duration: now.duration_since(trace.started),
-            user: trace.session.as_ref().map(|session| session.visitor().subject.as_str()),
+            duration,
+            user: trace.guest.as_ref().map(|guest| guest.made().subject.as_str()),
         });
     }
 }

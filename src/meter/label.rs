@@ -19,6 +19,11 @@ impl AppLabel {
         Self { app: app.as_str().to_owned() }
     }
 
+    /// No app has an empty id.
+    pub(super) fn none() -> Self {
+        Self { app: String::new() }
+    }
+
     pub(super) fn because(&self, reason: &'static str) -> AppReason {
         AppReason { app: self.app.clone(), reason }
     }

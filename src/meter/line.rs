@@ -296,13 +296,31 @@ fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
+/// Where the first byte is that does not stand for itself, found eight bytes at a time.
+fn first_special(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let holds = |word: u64, byte: u8| {
+        let differs = word ^ (ONES * u64::from(byte));
+        differs.wrapping_sub(ONES) & !differs & HIGH != 0 // a byte of `differs` is zero
+    };
+    let (words, _) = text.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| {
+        let word = u64::from_ne_bytes(**word);
+        let controls = word.wrapping_sub(ONES * u64::from(b' ')) & HIGH; // or what has the high bit itself
+        (controls | word & HIGH) == 0 && ![b'"', b'\\', 0x7f].into_iter().any(|byte| holds(word, byte))
+    });
+    let start = plain.count() * 8;
+    text[start..].iter().position(|byte| !is_plain(*byte)).map(|at| start + at)
+}
+
 /// Writes `text` so that it stays within its quotes and its line.
 ///
 /// For eyes, what prints stays as it is: letters of every script, not controls,
 /// direction marks or invisible characters.
 fn escape(out: &mut Vec<u8>, text: &str, format: LineFormat) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
+    while let Some(at) = first_special(rest.as_bytes()) {
         out.extend_from_slice(&rest.as_bytes()[..at]);
         let mut chars = rest[at..].chars();
         let Some(special) = chars.next() else { return };

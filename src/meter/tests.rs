@@ -25,7 +25,10 @@ fn every_number_has_its_name_and_its_labels() {
     provider.sign_in_failed("nonce_mismatch");
     meter.session_opened();
     meter.session_ended("signed_out");
-    meter.unparsable_request();
+    meter.connection_cut("head_too_slow");
+    let unrouted = meter.unrouted();
+    unrouted.count(421);
+    unrouted.refused("unknown_host");
 
     for line in [
         "process_start_time_seconds 1700000000",
@@ -46,7 +49,9 @@ fn every_number_has_its_name_and_its_labels() {
         "vestibule_sessions_opened_total 1",
         "vestibule_sessions_ended_total{reason=\"signed_out\"} 1",
         "vestibule_connections 0",
-        "vestibule_unparsable_requests_total 1",
+        "vestibule_connections_cut_total{reason=\"head_too_slow\"} 1",
+        "vestibule_requests_total{app=\"\",class=\"4xx\"} 1",
+        "vestibule_refusals_total{app=\"\",reason=\"unknown_host\"} 1",
         "vestibule_log_lines_dropped_total 0",
     ] {
         assert!(has_line(&meter, line), "{line} is missing in\n{}", meter.render());

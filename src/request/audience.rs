@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 
-use super::framing;
+use super::{Fields, framing};
 
 /// For whom an answer of ours is, by the table of the contract's section 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,23 +24,22 @@ pub enum Audience {
 
 impl Audience {
     /// Judges by what the request says about itself; nothing here is a matter of trust.
-    pub fn of(parts: &Parts) -> Self {
-        let clues = Clues::of(&parts.headers);
-        if clues.upgrade && framing::is_websocket_handshake(parts) {
+    pub fn of(parts: &Parts, fields: &Fields<'_>) -> Self {
+        if fields.upgrade && framing::is_websocket_handshake(parts) {
             return Self::WebSocket;
         }
-        if clues.speculative {
+        if fields.speculative {
             return Self::Other;
         }
         let safe = matches!(parts.method, Method::GET | Method::HEAD);
-        match (clues.mode.map(HeaderValue::as_bytes), clues.destination.map(HeaderValue::as_bytes)) {
+        match (fields.fetch_mode.map(HeaderValue::as_bytes), fields.fetch_destination.map(HeaderValue::as_bytes)) {
             (Some(b"navigate"), Some(b"document")) if safe => Self::Navigation,
             (Some(b"navigate"), Some(b"document" | b"iframe" | b"frame" | b"fencedframe" | b"embed" | b"object")) => {
                 Self::FrameOrUnsafeNavigation
             }
             (Some(b"websocket"), _) => Self::WebSocket,
             (Some(_), _) | (None, Some(_)) => Self::Other,
-            (None, None) if clues.scripted || !accepts_html(&parts.headers) => Self::Other,
+            (None, None) if fields.scripted || !accepts_html(&parts.headers) => Self::Other,
             (None, None) if safe => Self::Navigation,
             (None, None) => Self::FrameOrUnsafeNavigation,
         }
@@ -53,45 +52,6 @@ impl Audience {
             Self::WebSocket | Self::Other => false,
         }
     }
-}
-
-/// What the header fields say, gathered in one pass: five look-ups would cost four times as much.
-#[derive(Default)]
-struct Clues<'h> {
-    mode: Option<&'h HeaderValue>,
-    destination: Option<&'h HeaderValue>,
-    upgrade: bool,
-    /// Nobody may ever look at the answer.
-    speculative: bool,
-    /// `X-Requested-With`
-    scripted: bool,
-}
-
-impl<'h> Clues<'h> {
-    fn of(headers: &'h HeaderMap) -> Self {
-        let mut clues = Self::default();
-        for (name, value) in headers {
-            let name = name.as_str();
-            // Most names are let go at their first byte.
-            if !matches!(name.as_bytes()[0], b's' | b'p' | b'u' | b'x') {
-                continue;
-            }
-            match name {
-                "sec-fetch-mode" => clues.mode = clues.mode.or(Some(value)),
-                "sec-fetch-dest" => clues.destination = clues.destination.or(Some(value)),
-                "upgrade" => clues.upgrade = true,
-                "x-requested-with" => clues.scripted = true,
-                "sec-purpose" | "purpose" | "x-purpose" | "x-moz" => clues.speculative |= is_speculative(value),
-                _ => {}
-            }
-        }
-        clues
-    }
-}
-
-fn is_speculative(purpose: &HeaderValue) -> bool {
-    let purpose = purpose.as_bytes().to_ascii_lowercase();
-    [&b"prefetch"[..], b"prerender", b"preview"].iter().any(|word| purpose.windows(word.len()).any(|w| w == *word))
 }
 
 /// Whether `Accept` names HTML itself; `*/*` is what scripts and command lines send.
@@ -155,7 +115,7 @@ mod tests {
                 request = request.header(*name, *value);
             }
             let parts = request.body(()).expect("a request").into_parts().0;
-            assert_eq!(Audience::of(&parts), audience, "{method} {headers:?}");
+            assert_eq!(Audience::of(&parts, &Fields::read(&parts.headers)), audience, "{method} {headers:?}");
         }
     }
 

@@ -15,7 +15,10 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use thiserror::Error;
 
-use super::{Host, InvalidHost};
+use super::{
+    Fields, Host, InvalidHost,
+    http2::{self, Http2Error},
+};
 
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -47,6 +50,9 @@ pub enum FramingError {
     /// CONNECT asks for a tunnel; TRACE would show the headers that we add.
     #[error("the method {} is not served here", .0.as_str())]
     Method(RefusedMethod),
+    /// See [`Http2Error`].
+    #[error(transparent)]
+    Http2(#[from] Http2Error),
     /// Nothing but `100-continue` is registered.
     #[error("only `Expect: 100-continue` is understood")]
     Expect,
@@ -76,6 +82,7 @@ impl FramingError {
         match self {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Expect => StatusCode::EXPECTATION_FAILED,
+            Self::Http2(error) => error.status(),
             Self::NoHost
             | Self::SeveralHosts
             | Self::Host(_)
@@ -89,23 +96,25 @@ impl FramingError {
 }
 
 /// Checks a head and gives the host that it is for.
-pub fn check(parts: &Parts) -> Result<Host<'_>, FramingError> {
+pub fn check<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingError> {
     match parts.method {
         Method::CONNECT => return Err(FramingError::Method(RefusedMethod::Connect)),
         Method::TRACE => return Err(FramingError::Method(RefusedMethod::Trace)),
         _ => {}
     }
-    check_length(parts.version, &parts.headers)?;
-    let understood = |expectation: &HeaderValue| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    if !parts.headers.get_all(header::EXPECT).iter().all(understood) {
+    if parts.version == Version::HTTP_2 {
+        http2::check(parts)?;
+    }
+    check_length(parts.version, fields)?;
+    if fields.unknown_expectation {
         return Err(FramingError::Expect);
     }
-    host(parts)
+    host(parts, fields)
 }
 
-fn check_length(version: Version, headers: &HeaderMap) -> Result<(), FramingError> {
-    let length = at_most_one(headers, header::CONTENT_LENGTH).map_err(|_| FramingError::ContentLength)?;
-    let coding = at_most_one(headers, header::TRANSFER_ENCODING).map_err(|_| FramingError::TransferEncoding)?;
+fn check_length(version: Version, fields: &Fields<'_>) -> Result<(), FramingError> {
+    let length = fields.content_length.at_most_one(FramingError::ContentLength)?;
+    let coding = fields.transfer_encoding.at_most_one(FramingError::TransferEncoding)?;
     if length.is_some_and(|v| v.is_empty() || !v.as_bytes().iter().all(u8::is_ascii_digit)) {
         return Err(FramingError::ContentLength);
     }
@@ -118,27 +127,16 @@ fn check_length(version: Version, headers: &HeaderMap) -> Result<(), FramingErro
     }
 }
 
-/// The `Host` header; HTTP/2 may say it in `:authority` only (RFC 9113 §8.3.1), which `http` keeps in the URI.
-fn host(parts: &Parts) -> Result<Host<'_>, FramingError> {
-    let header = at_most_one(&parts.headers, header::HOST).map_err(|_| FramingError::SeveralHosts)?;
+/// The `Host` header. What HTTP/2 has in `:authority` has become one ([`http2::settle`]).
+fn host<'h>(parts: &'h Parts, fields: &Fields<'h>) -> Result<Host<'h>, FramingError> {
+    let header = fields.host.at_most_one(FramingError::SeveralHosts)?;
     match (header, parts.uri.authority()) {
         (Some(header), None) => Ok(Host::parse(header.as_bytes())?),
         (Some(header), Some(authority)) => {
             let (host, target) = (Host::parse(header.as_bytes())?, Host::parse(authority.as_str().as_bytes())?);
             if host.agrees_with(&target, parts.uri.scheme()) { Ok(host) } else { Err(FramingError::HostMismatch) }
         }
-        (None, Some(authority)) if parts.version >= Version::HTTP_2 => Ok(Host::parse(authority.as_str().as_bytes())?),
         (None, _) => Err(FramingError::NoHost),
-    }
-}
-
-struct Several;
-
-fn at_most_one(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&HeaderValue>, Several> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (first, None) => Ok(first),
-        _ => Err(Several),
     }
 }
 

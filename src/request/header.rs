@@ -7,7 +7,7 @@
 //! today: a rule for one app or preset must not open a hole in the next
 //! (CVE-2017-6413, CVE-2026-30851).
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 
 /// What happens to a request header on its way to the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub enum HeaderKind {
     EndToEnd,
     /// About this connection (RFC 9110 §7.6.1): removed.
     HopByHop,
+    /// `Connection`: removed, with what it names.
+    Connection,
+    /// `Upgrade`: removed; one that we take is asked for anew.
+    Upgrade,
+    /// `Transfer-Encoding`: removed; bodies are framed anew.
+    TransferEncoding,
+    /// `Content-Length`: passes, once.
+    ContentLength,
+    /// `Expect`: removed.
+    Expect,
     /// About where the request comes from and went: removed, ours is set.
     Forwarding,
     /// Who the visitor is, in some preset: removed, ours is set (threats 45 and 46).
@@ -30,6 +40,14 @@ pub enum HeaderKind {
     Host,
     /// `X-Request-Id`: ours is set.
     RequestId,
+    /// `Sec-Fetch-Mode`: passes; says what our own answer must be like, as do the next three.
+    FetchMode,
+    /// `Sec-Fetch-Dest`
+    FetchDestination,
+    /// `Sec-Purpose` and its forerunners.
+    Purpose,
+    /// `X-Requested-With`
+    RequestedWith,
 }
 
 impl HeaderKind {
@@ -38,9 +56,24 @@ impl HeaderKind {
         let name = name.as_str();
         let kind = match name.as_bytes().first() {
             Some(b'x') => name.strip_prefix("x-").map_or(Self::EndToEnd, extension),
-            Some(b'c') if name == "cookie" => Self::Cookie,
-            Some(b'h') if name == "host" => Self::Host,
-            Some(b'c' | b'h' | b'k' | b'p' | b't' | b'u') if is_hop_by_hop(name) => Self::HopByHop,
+            Some(b's') => match name {
+                "sec-fetch-mode" => Self::FetchMode,
+                "sec-fetch-dest" => Self::FetchDestination,
+                "sec-purpose" => Self::Purpose,
+                _ => Self::EndToEnd,
+            },
+            Some(b'c' | b'e' | b'h' | b'k' | b'p' | b't' | b'u') => match name {
+                "cookie" => Self::Cookie,
+                "host" => Self::Host,
+                "connection" => Self::Connection,
+                "content-length" => Self::ContentLength,
+                "expect" => Self::Expect,
+                "transfer-encoding" => Self::TransferEncoding,
+                "upgrade" => Self::Upgrade,
+                "purpose" => Self::Purpose,
+                _ if is_hop_by_hop(name) => Self::HopByHop,
+                _ => Self::EndToEnd,
+            },
             Some(b'f') if name == "forwarded" => Self::Forwarding,
             Some(b'r') if name.starts_with("remote-") => Self::Identity,
             _ => Self::EndToEnd,
@@ -48,6 +81,28 @@ impl HeaderKind {
         match kind {
             Self::EndToEnd if has_underscore(name.as_bytes()) => Self::Underscore,
             kind => kind,
+        }
+    }
+}
+
+impl HeaderKind {
+    /// Whether it says something to the app alone, so that `Connection` may declare it away.
+    const fn is_the_apps(self) -> bool {
+        match self {
+            Self::EndToEnd | Self::FetchMode | Self::FetchDestination | Self::Purpose | Self::RequestedWith => true,
+            Self::HopByHop
+            | Self::Connection
+            | Self::Upgrade
+            | Self::TransferEncoding
+            | Self::ContentLength
+            | Self::Expect
+            | Self::Forwarding
+            | Self::Identity
+            | Self::Underscore
+            | Self::MethodOverride
+            | Self::Cookie
+            | Self::Host
+            | Self::RequestId => false,
         }
     }
 }
@@ -93,6 +148,8 @@ fn extension(name: &str) -> HeaderKind {
     match name {
         "request-id" => HeaderKind::RequestId,
         "real-ip" => HeaderKind::Forwarding,
+        "requested-with" => HeaderKind::RequestedWith,
+        "purpose" | "moz" => HeaderKind::Purpose,
         "http-method-override" | "http-method" | "method-override" => HeaderKind::MethodOverride,
         _ if name.starts_with("original-") || name.starts_with("rewrite-") => HeaderKind::Forwarding,
         _ if ["auth-request-", "remote-", "vestibule-"].iter().any(|family| name.starts_with(family)) => {
@@ -107,19 +164,18 @@ fn extension(name: &str) -> HeaderKind {
 /// Only what is the app's can be declared away: naming our own headers there removes
 /// nothing (CVE-2024-45410, CVE-2025-48865; threat 48), nor does naming what frames the message.
 pub fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
-    let options = |line: &HeaderValue| {
-        let names = line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii);
-        let listed = names.filter(|option| !option.eq_ignore_ascii_case(b"keep-alive") && !option.is_empty());
-        listed.filter_map(|option| HeaderName::from_bytes(option).ok()).collect::<Vec<_>>()
-    };
     let lines = headers.get_all(header::CONNECTION).into_iter();
-    lines
-        .flat_map(options)
-        .filter(|name| HeaderKind::of(name) == HeaderKind::EndToEnd && *name != header::CONTENT_LENGTH)
+    let options = lines.flat_map(|line| line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii));
+    options
+        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case(b"keep-alive"))
+        .filter_map(|option| HeaderName::from_bytes(option).ok())
+        .filter(|name| HeaderKind::of(name).is_the_apps())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn kind(name: &str) -> HeaderKind {
@@ -144,20 +200,27 @@ mod tests {
 
     #[test]
     fn threat_45_every_name_has_its_kind_in_every_case() {
-        use HeaderKind::{Cookie, EndToEnd, Forwarding, HopByHop, Host, Identity, MethodOverride, RequestId};
+        use HeaderKind::{
+            Connection, ContentLength, Cookie, EndToEnd, Expect, FetchDestination, FetchMode, Forwarding, HopByHop,
+            Host, Identity, MethodOverride, Purpose, RequestId, RequestedWith, TransferEncoding, Underscore, Upgrade,
+        };
         for (names, expected) in [
             (
-                "Accept Accept-Encoding Accept-Language Authorization Cache-Control Content-Length Content-Type \
-                 Cookie2 DNT Expect Host-Name Origin Pragma Priority Range Referer Sec-CH-UA Sec-Fetch-Dest \
-                 Sec-WebSocket-Key Te-St Traceparent Upgrade-Insecure-Requests User-Agent X-CSRF-Token \
-                 X-Requested-With X X- X-Auth X-Forward X-Remote Remote Forwarded-By Keep-Alive-X",
+                "Accept Accept-Encoding Accept-Language Authorization Cache-Control Content-Type Cookie2 DNT \
+                 Host-Name Origin Pragma Priority Range Referer Sec-CH-UA Sec-Fetch-Site Sec-WebSocket-Key Te-St \
+                 Traceparent Upgrade-Insecure-Requests User-Agent X-CSRF-Token X X- X-Auth X-Forward X-Remote Remote Forwarded-By Keep-Alive-X",
                 EndToEnd,
             ),
-            (
-                "Connection Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailer \
-                 Transfer-Encoding Upgrade HTTP2-Settings",
-                HopByHop,
-            ),
+            ("Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailer HTTP2-Settings", HopByHop),
+            ("Connection", Connection),
+            ("Upgrade", Upgrade),
+            ("Transfer-Encoding", TransferEncoding),
+            ("Content-Length", ContentLength),
+            ("Expect", Expect),
+            ("Sec-Fetch-Mode", FetchMode),
+            ("Sec-Fetch-Dest", FetchDestination),
+            ("Sec-Purpose Purpose X-Purpose X-Moz", Purpose),
+            ("X-Requested-With", RequestedWith),
             (
                 "Forwarded X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port X-Forwarded-Uri \
                  X-Forwarded-Method X-Forwarded-Prefix X-Forwarded-Server X-Forwarded-Client-Cert X-Real-IP \
@@ -190,7 +253,7 @@ mod tests {
                     let mixed = format!("{}_{}", &name[..at], &name[at + 1..]);
                     for spelling in [mixed, name.replace('-', "_")] {
                         let kind = kind(&spelling);
-                        assert!(!matches!(kind, EndToEnd | MethodOverride | RequestId), "{spelling} is {kind:?}");
+                        assert!(matches!(kind, Underscore | Identity | Forwarding), "{spelling} is {kind:?}");
                     }
                 }
             }

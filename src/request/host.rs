@@ -26,28 +26,37 @@ impl<'a> Host<'a> {
     /// refused rather than cut: to a browser `example.com.` is another origin,
     /// whose cookies would not come back from a sign-in at `example.com`.
     pub fn parse(text: &'a [u8]) -> Result<Self, InvalidHost> {
-        let text = str::from_utf8(text).map_err(|_| InvalidHost)?;
-        let (name, port) = match text.rfind(':') {
-            Some(colon) if !text.ends_with(']') => (&text[..colon], Some(parse_port(&text[colon + 1..])?)),
-            _ => (text, None),
-        };
-        let valid = match name.strip_prefix('[') {
-            Some(literal) => literal.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-            None => {
-                !name.is_empty()
-                    && !name.starts_with('.')
-                    && !name.ends_with('.')
-                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        // One look at each byte: it runs on every request.
+        let in_literal = text.first() == Some(&b'[');
+        let mut upper_case = false;
+        let mut name_ends = text.len();
+        for (at, byte) in text.iter().enumerate() {
+            match byte {
+                b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' => {}
+                b'A'..=b'Z' => upper_case = true,
+                b'[' | b']' | b':' if in_literal => {}
+                b':' => {
+                    name_ends = at;
+                    break;
+                }
+                _ => return Err(InvalidHost),
             }
-        };
-        if !valid {
+        }
+        let text = str::from_utf8(text).map_err(|_| InvalidHost)?;
+        if in_literal {
+            name_ends = text.find(']').ok_or(InvalidHost)? + 1;
+            text[1..name_ends - 1].parse::<Ipv6Addr>().map_err(|_| InvalidHost)?;
+        }
+        let (name, rest) = text.split_at(name_ends);
+        if name.is_empty() || name.starts_with('.') || name.ends_with('.') {
             return Err(InvalidHost);
         }
-        let name = if name.bytes().any(|b| b.is_ascii_uppercase()) {
-            Cow::Owned(name.to_ascii_lowercase())
-        } else {
-            Cow::Borrowed(name)
+        let port = match rest.strip_prefix(':') {
+            Some(digits) => Some(parse_port(digits)?),
+            None if rest.is_empty() => None,
+            None => return Err(InvalidHost),
         };
+        let name = if upper_case { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
         Ok(Self { name, port })
     }
 

@@ -100,9 +100,14 @@ impl CookieNames {
         CookieName(self.loop_marker.to_owned())
     }
 
-    /// The session's secret, found as [`CookieName::find`] does. Runs once a request.
+    /// The session cookie's value, found as [`CookieName::find`] does. Runs once a request.
+    pub fn session_value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        find(headers, self.session)
+    }
+
+    /// The secret in it.
     pub fn session_secret(&self, headers: &HeaderMap) -> Option<CookieSecret> {
-        find(headers, self.session).and_then(CookieSecret::parse)
+        self.session_value(headers).and_then(CookieSecret::parse)
     }
 
     /// The attempts that are open in this browser, in its order.
@@ -181,9 +186,20 @@ impl fmt::Display for AttemptId {
 }
 
 fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    let mut values = pairs(headers).filter(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value);
-    let first = values.next()?;
-    values.all(|other| other == first).then_some(first)
+    let mut first = None;
+    // Loops, not chained iterators: it runs on every request.
+    for line in headers.get_all(header::COOKIE) {
+        for part in upstream::parts(line.as_bytes()) {
+            // Nearly every cookie of an app is let go at its first letter.
+            let Some(rest) = part.trim_ascii_start().strip_prefix(name.as_bytes()) else { continue };
+            let Some(value) = rest.trim_ascii_start().strip_prefix(b"=") else { continue };
+            let value = value.trim_ascii();
+            if *first.get_or_insert(value) != value {
+                return None;
+            }
+        }
+    }
+    first
 }
 
 /// Names and values of all cookies of a request, without the white space around

@@ -23,10 +23,13 @@ use std::{
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::session::{
-    Sessions, StoreError,
-    sessions::in_time,
-    store::{FeedPage, Position},
+use crate::{
+    clock::Moment,
+    session::{
+        Sessions, StoreError,
+        sessions::in_time,
+        store::{FeedPage, Position},
+    },
 };
 
 /// `session.max_staleness`, at its default until the configuration has it.
@@ -62,8 +65,17 @@ impl Freshness {
 
     /// Whether the cache may be believed at all.
     pub(super) fn is_trusted(&self) -> bool {
+        self.is_trusted_after(self.start.elapsed())
+    }
+
+    /// The same for who has just looked at the clock.
+    pub(super) fn is_trusted_at(&self, now: Moment) -> bool {
+        self.is_trusted_after(now.instant().saturating_duration_since(self.start.into_std()))
+    }
+
+    fn is_trusted_after(&self, elapsed: Duration) -> bool {
         let heard = self.heard.load(Ordering::Acquire);
-        heard != 0 && self.start.elapsed() < Duration::from_millis(heard - 1) + MAX_STALENESS
+        heard != 0 && elapsed < Duration::from_millis(heard - 1) + MAX_STALENESS
     }
 
     /// Whether a session may be believed that was loaded at `position`.

@@ -1,54 +1,122 @@
 //! A worker's short way to the sessions that it has served lately.
 //!
-//! The cache of the process serves all workers and keeps order among its entries;
-//! with ten thousand sessions in turn that costs a request a microsecond, mostly
-//! waiting for memory. This is one map of one thread in front of it. It knows
-//! nothing by itself: what it hands out is judged like what the cache hands out.
+//! The cache of the process serves all workers, keeps order among its entries and
+//! wants the session's id, a hash of the cookie's secret. With ten thousand sessions
+//! in turn that costs a request a microsecond, mostly waiting for memory. This is
+//! one map of one thread in front of it, whose entries have all that a request of
+//! the session needs in one place: what says whether it still counts, and what the
+//! worker has made of it (`T`) under its configuration, which never changes under a
+//! worker. An entry knows nothing by itself: whoever takes one has it judged by
+//! [`Sessions`] like what the cache hands out.
 //!
-//! Its keys are the ids of sessions, hashes of secrets that we drew, so eight bytes
-//! of one are as good as any hash of it, and nobody can choose them to collide:
-//! only what was found to be a session gets in.
+//! Keys are the app and 128 bits of a keyed hash over the cookie's value as it came
+//! (SipHash-2-4, a pseudorandom function): nobody without the key, drawn by each
+//! worker at its start, can choose values that collide or guess one that hits, and
+//! nobody who reads the map learns a cookie. Rejected: the value itself (the map would
+//! hold secrets), the session's id (a cryptographic hash a request).
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasherDefault, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Session, SessionId};
+use siphasher::sip128::SipHasher24;
+
+use super::{Pulse, Session, Sessions};
+use crate::{clock::Moment, random::Random};
 
 /// When it is full it starts anew: one pass through the cache for each session that is still there.
 const CAPACITY: usize = 16 * 1024;
 
 /// Sessions that one worker has served lately.
-#[derive(Default)]
-pub struct Recent(Mutex<HashMap<SessionId, Arc<Session>, BuildHasherDefault<FirstBytes>>>);
+pub struct Recent<T> {
+    hasher: SipHasher24,
+    sessions: Mutex<Served<T>>,
+}
 
-impl Recent {
-    pub(super) fn get(&self, id: &SessionId) -> Option<Arc<Session>> {
-        self.lock().get(id).cloned()
+type Served<T> = HashMap<CookieTag, Arc<Guest<T>>, BuildHasherDefault<FirstBytes>>;
+
+/// A session, as one worker serves it.
+#[derive(Debug)]
+pub struct Guest<T> {
+    pulse: Pulse,
+    made: T,
+    session: Arc<Session>,
+}
+
+/// Stands for one cookie's value at one app, within one worker. It opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CookieTag {
+    /// The app's place in the configuration.
+    app: usize,
+    hash: u128,
+}
+
+impl Hash for CookieTag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // A hash already; that of the same value at another app is rare.
+        state.write_u128(self.hash);
+    }
+}
+
+impl<T> Recent<T> {
+    /// Empty, under a key of its own.
+    pub fn new(random: &Random) -> Self {
+        Self { hasher: SipHasher24::new_with_key(&random.bytes()), sessions: Mutex::default() }
     }
 
-    pub(super) fn keep(&self, session: &Arc<Session>) {
-        let mut sessions = self.lock();
-        if sessions.len() >= CAPACITY {
-            sessions.clear();
+    /// What stands here for a session cookie's value at the app of a place.
+    pub fn tag(&self, app: usize, cookie: &[u8]) -> CookieTag {
+        CookieTag { app, hash: self.hasher.hash(cookie).as_u128() }
+    }
+
+    /// The session of a cookie, if this worker has it and it still counts. Notes its use.
+    pub fn get(&self, tag: CookieTag, sessions: &Sessions, now: Moment) -> Option<Arc<Guest<T>>> {
+        let guest = Arc::clone(self.lock().get(&tag)?);
+        sessions.is_good(&guest.pulse, now).then_some(guest)
+    }
+
+    /// Keeps a session that has just been looked up.
+    pub fn keep(&self, tag: CookieTag, session: Arc<Session>, made: T) -> Arc<Guest<T>> {
+        let guest = Arc::new(Guest { pulse: session.pulse.clone(), made, session });
+        let mut served = self.lock();
+        if served.len() >= CAPACITY {
+            served.clear();
         }
-        sessions.insert(*session.id(), Arc::clone(session));
+        served.insert(tag, Arc::clone(&guest));
+        guest
     }
 
     /// Lets go of sessions that have ended.
     pub fn forget_ended(&self) {
-        self.lock().retain(|_, session| !session.ended().is_ended());
+        self.lock().retain(|_, guest| !guest.pulse.has_ended());
     }
 
     /// Never contended: a worker is one thread.
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Session>, BuildHasherDefault<FirstBytes>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Served<T>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for Recent {
+impl<T> Guest<T> {
+    /// What says whether the session still counts.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// What the worker made of it.
+    pub fn made(&self) -> &T {
+        &self.made
+    }
+
+    /// All of it: farther away in memory than the rest.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+}
+
+impl<T> std::fmt::Debug for Recent<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Recent({} sessions)", self.lock().len())
     }
@@ -60,13 +128,8 @@ struct FirstBytes(u64);
 
 impl Hasher for FirstBytes {
     fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
+        self.0 = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
     }
-
-    /// The length that precedes an array's bytes says nothing.
-    fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {
         self.0

@@ -10,10 +10,7 @@
 //! there and must not wait for a worker that is busy with visitors; and because a
 //! visitor who hangs up must not cut a write in half.
 
-use std::{
-    sync::{Arc, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use moka::policy::EvictionPolicy;
@@ -23,14 +20,14 @@ use tokio::{
 };
 
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::{Clock, Moment, Timestamp},
     config::SessionTimes,
     identity::{AppId, Issuer, ProviderSessionId, Subject, Visitor},
     meter::Meter,
     random::Random,
     secret::Secret,
     session::{
-        CookieSecret, EndReason, Error, Feed, Landed, Recent, Session, SessionId, Store, StoreError, Tokens,
+        CookieSecret, EndReason, Error, Feed, Landed, Pulse, Session, SessionId, Store, StoreError, Tokens,
         feed::Freshness,
         live::{Live, Registry},
         record::{self, Record},
@@ -199,22 +196,21 @@ impl Sessions {
         Ok((secret, session))
     }
 
-    /// The session of a cookie, if that can be said at once. Notes its use. `recent` is
-    /// the calling worker's own.
-    pub fn cached(&self, recent: &Recent, app: &AppId, secret: &CookieSecret) -> Cached {
-        let id = secret.id();
-        if let Some(session) = recent.get(&id) {
-            match self.judge(app, session) {
-                // Whatever it is, the cache and the store know better.
-                Cached::Miss | Cached::Unknown => {}
-                hit @ Cached::Hit(_) => return hit,
-            }
+    /// The session of a cookie, if that can be said at once. Notes its use.
+    pub fn cached(&self, app: &AppId, secret: &CookieSecret) -> Cached {
+        self.peek(app, &secret.id())
+    }
+
+    /// Whether a session that was looked up before still counts, as far as that can be said at
+    /// once; [`resolve`](Self::resolve) says the rest. Notes its use.
+    pub fn is_good(&self, pulse: &Pulse, now: Moment) -> bool {
+        let good = self.freshness.is_trusted_at(now)
+            && self.freshness.covers(pulse.position)
+            && self.standing(&pulse.live, now.timestamp()) == Standing::Valid;
+        if good {
+            self.note_use(&pulse.live, now.timestamp());
         }
-        let cached = self.peek(app, &id);
-        if let Cached::Hit(session) = &cached {
-            recent.keep(session);
-        }
-        cached
+        good
     }
 
     fn peek(&self, app: &AppId, id: &SessionId) -> Cached {
@@ -228,13 +224,13 @@ impl Sessions {
 
     /// What an opened session is worth now.
     fn judge(&self, app: &AppId, session: Arc<Session>) -> Cached {
-        if !self.freshness.is_trusted() || !self.freshness.covers(session.position) {
+        if !self.freshness.is_trusted() || !self.freshness.covers(session.pulse.position) {
             return Cached::Miss;
         }
         let now = self.clock.now();
-        match self.standing(&session.live, now) {
+        match self.standing(&session.pulse.live, now) {
             Standing::Valid if session.app == *app => {
-                self.note_use(&session.live, now);
+                self.note_use(&session.pulse.live, now);
                 Cached::Hit(session)
             }
             Standing::Valid | Standing::Over => Cached::Unknown,
@@ -264,22 +260,22 @@ impl Sessions {
                     NotLoaded::Store(error) => return Err(error.clone().into()),
                 },
             };
-            if !self.freshness.covers(session.position) {
+            if !self.freshness.covers(session.pulse.position) {
                 continue;
             }
             // The flight may have been another's, and an ending may have overtaken it.
             let now = self.clock.now();
-            if session.app != *app || self.standing(&session.live, now) != Standing::Valid {
+            if session.app != *app || self.standing(&session.pulse.live, now) != Standing::Valid {
                 return Ok(None);
             }
-            self.note_use(&session.live, now);
+            self.note_use(&session.pulse.live, now);
             return Ok(Some(session));
         }
     }
 
     fn needs_reload(&self, session: &Session) -> bool {
-        !self.freshness.covers(session.position)
-            || self.standing(&session.live, self.clock.now()) == Standing::PerhapsIdle
+        !self.freshness.covers(session.pulse.position)
+            || self.standing(&session.pulse.live, self.clock.now()) == Standing::PerhapsIdle
     }
 
     async fn load(&self, id: SessionId, secret: &CookieSecret) -> Result<Arc<Session>, NotLoaded> {
@@ -308,8 +304,8 @@ impl Sessions {
     }
 
     /// Notes that a session is in use, where no request says so: WebSocket traffic.
-    pub fn touch(&self, session: &Session) {
-        self.note_use(&session.live, self.clock.now());
+    pub fn touch(&self, pulse: &Pulse) {
+        self.note_use(&pulse.live, self.clock.now());
     }
 
     fn note_use(&self, live: &Arc<Live>, now: Timestamp) {
@@ -445,6 +441,6 @@ pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>
 impl Session {
     fn new(record: Record, live: Arc<Live>, position: Position) -> Self {
         let Record { app, visitor, created_at, auth_time, landed, provider_session: _, tokens: _ } = record;
-        Self { app, visitor, created_at, auth_time, landed, live, position, prepared: RwLock::default() }
+        Self { app, visitor, created_at, auth_time, landed, pulse: Pulse { live, position } }
     }
 }

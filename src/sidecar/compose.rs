@@ -9,7 +9,7 @@ use crate::{
     access::AppRules,
     config::{Config, SessionStore},
     forward::Front,
-    gateway::{App, Apps, SignIns},
+    gateway::{App, Apps},
     login::{Login, Origins, Party, Redeemed},
     meter::ProviderCall,
     pages::Pages,
@@ -19,9 +19,6 @@ use crate::{
     store::MemoryStore,
     upstream::Connector,
 };
-
-/// Of the configuration that the process starts with.
-const FIRST_GENERATION: u64 = 0;
 
 /// What the seal of an attempt's cookie is for.
 const ATTEMPT_PURPOSE: &str = "sign-in attempt";
@@ -92,7 +89,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             Ok(App {
                 place,
                 config: Arc::clone(app),
-                front: Front::new(app, &rules, FIRST_GENERATION),
+                front: Front::new(app, &rules),
                 rules,
                 login,
                 connector: Connector::new(&app.upstream)
@@ -101,9 +98,8 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             })
         })
         .collect::<Result<Vec<_>, StartError>>()?;
-    let sign_ins = SignIns::new(config.server.limits.sign_ins_per_client);
-    let apps =
-        Apps::new(apps, &config.server, Arc::clone(&sessions), Arc::new(Pages::new(&config.server.prefix)), sign_ins);
+    let pages = Arc::new(Pages::new(&config.server.prefix));
+    let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), pages, meter, random);
     Ok(Parts { apps: Arc::new(apps), sessions, parties })
 }
 

@@ -17,7 +17,7 @@ use crate::{
     random::Random,
     secret::Secret,
     session::{
-        Cached, CookieSecret, EndReason, Error, Feed, Landed, NewSession, Recent, Session, Sessions, Store, Tokens,
+        Cached, CookieSecret, EndReason, Error, Feed, Landed, NewSession, Session, Sessions, Store, Tokens,
         cookie::AttemptId, store::Position,
     },
     store::MemoryStore,
@@ -145,13 +145,13 @@ async fn resolved(sessions: &Sessions, secret: &CookieSecret) -> Option<Arc<Sess
 }
 
 fn is_hit(sessions: &Sessions, secret: &CookieSecret) -> bool {
-    matches!(sessions.cached(&Recent::default(), &wiki(), secret), Cached::Hit(_))
+    matches!(sessions.cached(&wiki(), secret), Cached::Hit(_))
 }
 
 fn is_unknown(sessions: &Sessions, secret: &CookieSecret) -> bool {
-    matches!(sessions.cached(&Recent::default(), &wiki(), secret), Cached::Unknown)
+    matches!(sessions.cached(&wiki(), secret), Cached::Unknown)
 }
 
 fn is_miss(sessions: &Sessions, secret: &CookieSecret) -> bool {
-    matches!(sessions.cached(&Recent::default(), &wiki(), secret), Cached::Miss)
+    matches!(sessions.cached(&wiki(), secret), Cached::Miss)
 }

@@ -157,3 +157,11 @@ fn lines_are_for_eyes_on_a_terminal_only() {
     assert_eq!(line_format(LogFormat::Json, &file), LineFormat::Json);
     assert_eq!(line_format(LogFormat::Human, &file), LineFormat::Human);
 }
+
+#[test]
+fn threat_125_a_library_that_shows_what_visitors_send_is_heard_only_by_its_name() {
+    let act = || tracing::warn!(target: "h2::server", "malformed path: /x?canary");
+    for (level, heard) in [("info", false), ("trace", false), ("trace,h2=warn", true), ("h2=debug", true)] {
+        assert_eq!(!logged(level, LineFormat::Json, act).is_empty(), heard, "{level}");
+    }
+}

@@ -11,11 +11,12 @@ use hyper::body::Incoming;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::pool::Lease;
+use crate::request::{self, BodyError};
 
 /// What goes to the upstream: the visitor's body, or none.
 #[derive(Debug, Default)]
 pub struct RequestBody {
-    incoming: Option<Incoming>,
+    visitors: Option<request::Body>,
     end: Option<DropGuard>,
 }
 
@@ -27,31 +28,31 @@ impl RequestBody {
 
     /// Whether there never was anything to send.
     pub fn is_empty(&self) -> bool {
-        self.incoming.is_none()
+        self.visitors.is_none()
     }
 
     /// A token that is cancelled once the body has been sent or given up; `None` where there is no body.
     pub(super) fn watch_end(&mut self) -> Option<CancellationToken> {
-        self.incoming.as_ref()?;
+        self.visitors.as_ref()?;
         let sent = CancellationToken::new();
         self.end = Some(sent.clone().drop_guard());
         Some(sent)
     }
 }
 
-impl From<Incoming> for RequestBody {
-    fn from(incoming: Incoming) -> Self {
-        Self { incoming: (!incoming.is_end_stream()).then_some(incoming), end: None }
+impl From<request::Body> for RequestBody {
+    fn from(body: request::Body) -> Self {
+        Self { visitors: (!body.is_end_stream()).then_some(body), end: None }
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
-        let frame = Pin::new(incoming).poll_frame(cx);
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(body) = &mut self.visitors else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(cx);
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
             self.end = None;
         }
@@ -59,11 +60,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.visitors.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.visitors.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

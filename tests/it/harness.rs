@@ -31,6 +31,7 @@ pub(crate) mod binary;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod configuration;
+pub(crate) mod http2;
 pub(crate) mod pki;
 pub(crate) mod sidecar;
 pub(crate) mod upstream;

@@ -263,35 +263,3 @@ async fn threat_116_a_head_that_does_not_come_and_a_rest_that_is_too_long_end_th
     client.until_closed().await;
     assert_eq!(stage.upstream.take().len(), 1);
 }
-
-#[tokio::test]
-async fn threat_117_a_head_that_is_too_large_is_431_and_a_target_that_is_too_long_414() {
-    let stage = Stage::builder().public("/**").start().await;
-    let flood = (0..150).fold(Request::get("/x"), |request, n| request.header(&format!("X-{n}"), "x"));
-    for (status, request) in [
-        (431, flood),
-        (431, Request::get("/x").header("X", &"x".repeat(160 * 1024))),
-        (414, Request::get(&format!("/{}", "x".repeat(70 * 1024)))),
-    ] {
-        let mut client = stage.connect().await;
-        client.wire.write(request.to_host(stage.authority()).bytes()).await.ok();
-        assert_eq!(client.response().await.expect("an answer").status, status);
-    }
-    assert_eq!(stage.upstream.take().len(), 0);
-}
-
-#[tokio::test]
-async fn threat_124_who_begins_too_many_sign_ins_gets_429_and_the_others_are_served() {
-    let stage = Stage::builder()
-        .limits("sign_ins_per_client = \"3/min\"")
-        .server("trusted_proxies = [\"127.0.0.0/8\"]")
-        .start()
-        .await;
-    let begin = |client: &str| Request::get("/page").navigation().header("X-Forwarded-For", client);
-    for _ in 0..3 {
-        assert_eq!(stage.send(begin("198.51.100.7")).await.status, 302);
-    }
-    let answer = stage.send(begin("198.51.100.7")).await;
-    assert_eq!((answer.status, answer.header("retry-after").is_some()), (429, true), "{answer:?}");
-    assert_eq!(stage.send(begin("198.51.100.8")).await.status, 302);
-}

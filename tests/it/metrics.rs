@@ -96,7 +96,14 @@ async fn each_counter_moves_when_its_thing_happens_and_no_other_does() {
         ("one on the way to the provider", send(Request::get("/page").navigation(), 302), ours("3xx")),
         ("a page of ours", send(Request::get("/_vestibule/signed_out"), 200), ours("2xx")),
         ("a path with two readings", send(Request::get("/a%00"), 400), refused("4xx", "ambiguous_target")),
-        ("a host of no app", send(Request::get("/").header("Host", "elsewhere"), 421), vec![]),
+        (
+            "a host of no app",
+            send(Request::get("/").header("Host", "elsewhere"), 421),
+            vec![
+                "refusals_total{app=\"\",reason=\"unknown_host\"} +1".to_owned(),
+                "requests_total{app=\"\",class=\"4xx\"} +1".to_owned(),
+            ],
+        ),
         (
             "a lost callback",
             send(Request::get("/_vestibule/callback?code=x&state=y"), 400),
@@ -108,9 +115,9 @@ async fn each_counter_moves_when_its_thing_happens_and_no_other_does() {
                 let answer = stage.send_raw("nonsense\r\n\r\n").await;
                 assert_eq!(answer.status, 400);
                 // Counted when the connection is over, and the answer is out before that.
-                counted(stage, "vestibule_unparsable_requests_total", 1.0).await;
+                counted(stage, "vestibule_refusals_total{app=\"\",reason=\"unparsable\"}", 1.0).await;
             }),
-            vec!["unparsable_requests_total +1".to_owned()],
+            vec!["refusals_total{app=\"\",reason=\"unparsable\"} +1".to_owned()],
         ),
     ] {
         assert_eq!(moved(stage, deed).await, expected, "{what}");

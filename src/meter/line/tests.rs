@@ -106,3 +106,18 @@ proptest! {
         prop_assert!(written.ends_with('\n'));
     }
 }
+
+#[test]
+fn what_does_not_stand_for_itself_is_found_wherever_it_stands() {
+    for byte in 0..=u8::MAX {
+        for length in 1..=20 {
+            for place in 0..length {
+                let mut text = vec![b'~'; length];
+                text[place] = byte;
+                let expected = (!is_plain(byte)).then_some(place);
+                assert_eq!(first_special(&text), expected, "{byte:#x} at {place} of {length}");
+            }
+        }
+    }
+    assert_eq!(first_special(b"12345678\x80\"234567"), Some(8), "the first of several");
+}

@@ -90,9 +90,12 @@ fn is_our_part(part: &[u8]) -> bool {
     if !matches!(part.first(), Some(b'_' | b'v' | b'V')) {
         return false;
     }
-    let name = part.iter().position(|byte| *byte == b'=').map_or(part, |equals| &part[..equals]).trim_ascii_end();
-    let bare = PREFIXES.iter().find_map(|prefix| without_prefix(name, prefix)).unwrap_or(name);
-    matches!(without_prefix(bare, FAMILY), Some([] | [b'-', ..]))
+    let bare = match part {
+        [b'_', ..] => PREFIXES.iter().find_map(|prefix| without_prefix(part, prefix)).unwrap_or(part),
+        _ => part,
+    };
+    let Some(rest) = without_prefix(bare, FAMILY) else { return false };
+    matches!(rest, [b'-', ..]) || matches!(rest.trim_ascii_start(), [] | [b'=', ..])
 }
 
 fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {

@@ -8,7 +8,7 @@ async fn threat_84_an_ending_is_effective_here_at_once_and_tells_what_is_left_to
     let sessions = house.replica().await;
     let (secret, session) = opened(&sessions, "ada").await;
     let ended = sessions.end(&secret, EndReason::SignedOut).await.expect("up").expect("it was live");
-    assert!(session.ended().is_ended());
+    assert!(session.pulse().ended().is_ended());
     assert!(is_unknown(&sessions, &secret));
     assert!(resolved(&sessions, &secret).await.is_none());
     assert_eq!(ended.visitor, *session.visitor());
@@ -32,10 +32,10 @@ async fn a_session_that_its_browser_has_replaced_ends_after_a_minute_and_not_bef
     assert!(is_hit(&here, &secret) && is_hit(&there, &secret), "other tabs may be on their way with it");
     assert_eq!(house.ended("superseded"), None);
     advance(Duration::from_secs(1)).await;
-    old.ended().ended().await;
+    old.pulse().ended().ended().await;
     settle().await;
     assert!(is_unknown(&here, &secret) && is_unknown(&there, &secret));
-    assert!(!new.ended().is_ended());
+    assert!(!new.pulse().ended().is_ended());
     assert_eq!(house.ended("superseded"), Some(1), "counted where it was ended, and not where it was heard of");
 }
 
@@ -48,7 +48,7 @@ async fn threat_84_an_ending_reaches_other_replicas_and_what_they_hold() {
     let held = resolved(&there, &secret).await.expect("in the store");
     assert!(resolved(&there, &neighbour).await.is_some());
     here.end(&secret, EndReason::SignedOut).await.expect("up");
-    held.ended().ended().await;
+    held.pulse().ended().ended().await;
     assert!(resolved(&there, &secret).await.is_none());
     assert!(is_hit(&there, &neighbour));
 }
@@ -63,7 +63,7 @@ async fn an_ending_reaches_a_holder_whose_session_the_cache_evicted() {
     }
     assert!(is_miss(&sessions, &secret));
     house.store.end(&secret.id(), EndReason::Administrator).await.unwrap();
-    tunnel.ended().ended().await;
+    tunnel.pulse().ended().ended().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +79,7 @@ async fn all_sessions_of_a_person_or_of_a_provider_session_end() {
     let sid = ProviderSessionId::new("sid of bob");
     let ended = here.end_all_of_provider_session(issuer(), sid, EndReason::ProviderLogout).await;
     assert_eq!(ended.expect("up"), 1);
-    bobs.ended().ended().await;
+    bobs.pulse().ended().ended().await;
     assert!(resolved(&there, &bob).await.is_none());
 }
 
@@ -102,7 +102,7 @@ async fn threat_86_a_load_that_an_ending_overtakes_brings_nothing() {
     here.end(&secret, EndReason::SignedOut).await.expect("up");
     here.end(&marker, EndReason::SignedOut).await.expect("up");
     // Endings are applied in order: once the second is, the first was.
-    marker_there.ended().ended().await;
+    marker_there.pulse().ended().ended().await;
     house.store.release_loads();
     assert!(racing.await.expect("no panic").is_none());
     assert!(resolved(&there, &secret).await.is_none());
@@ -118,12 +118,12 @@ async fn a_gap_in_the_feed_makes_everything_be_asked_for_again() {
     settle().await;
     house.store.end(&lost.id(), EndReason::Administrator).await.unwrap();
     house.store.feed_comes_back_with_a_gap();
-    held.ended().ended().await;
+    held.pulse().ended().ended().await;
     until(|| sessions.is_ready()).await;
     assert!(resolved(&sessions, &lost).await.is_none());
     let loads = house.store.loads();
     assert!(is_miss(&sessions, &kept), "what was loaded before the gap is not trusted");
     assert!(resolved(&sessions, &kept).await.is_some());
     assert_eq!(house.store.loads(), loads + 1);
-    assert!(!kept_on.ended().is_ended());
+    assert!(!kept_on.pulse().ended().is_ended());
 }

@@ -1,8 +1,9 @@
 //! Finding a session: cache, store, and the two together.
 
-use http::{HeaderName, HeaderValue};
+use data_encoding::BASE64URL_NOPAD;
 
 use super::*;
+use crate::{random::Random, session::Recent};
 
 #[tokio::test(start_paused = true)]
 async fn threat_7_each_sign_in_opens_a_session_under_a_new_secret() {
@@ -40,7 +41,7 @@ async fn a_session_counts_in_its_own_app_only() {
     let shop = AppId::new("shop");
     for sessions in [&here, &there] {
         assert!(sessions.resolve(&shop, &secret).await.expect("up").is_none());
-        assert!(!matches!(sessions.cached(&Recent::default(), &shop, &secret), Cached::Hit(_)));
+        assert!(!matches!(sessions.cached(&shop, &secret), Cached::Hit(_)));
         assert!(resolved(sessions, &secret).await.is_some());
     }
 }
@@ -131,39 +132,33 @@ async fn a_flood_of_invented_cookies_evicts_no_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_prepared_is_made_once_for_each_generation() {
-    let house = House::new();
-    let sessions = house.replica().await;
-    let (_, session) = opened(&sessions, "ada").await;
-    let mut made = 0;
-    let mut prepare = |generation| {
-        let headers = session.identity_headers(generation, |session| {
-            made += 1;
-            let value = format!("{} {made}", session.visitor().subject);
-            [(HeaderName::from_static("x-who"), HeaderValue::try_from(value).expect("ASCII"))].into()
-        });
-        headers[0].1.to_str().expect("ASCII").to_owned()
-    };
-    assert_eq!([prepare(1), prepare(1), prepare(2), prepare(2)], ["ada 1", "ada 1", "ada 2", "ada 2"]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn threat_86_what_a_worker_served_lately_ends_idles_and_expires_like_everything_else() {
     let house = House::new();
     let sessions = house.replica().await;
-    let recent = Recent::default();
-    let is_hit = |secret| matches!(sessions.cached(&recent, &wiki(), secret), Cached::Hit(_));
-    let (ended, _) = opened(&sessions, "ada").await;
-    let (idle, _) = opened(&sessions, "grace").await;
-    assert!(is_hit(&ended) && is_hit(&idle), "the cache has them");
-    assert!(is_hit(&ended) && is_hit(&idle), "and so has the worker");
-    sessions.end(&ended, EndReason::Administrator).await.expect("the store is up");
-    assert!(!is_hit(&ended));
-    house.hand.advance(IDLE);
-    assert!(!is_hit(&idle));
-    let other = AppId::new("shop");
-    let (fresh, _) = opened(&sessions, "ada").await;
-    assert!(is_hit(&fresh) && !matches!(sessions.cached(&recent, &other, &fresh), Cached::Hit(_)));
+    let recent = Recent::new(&Random::seeded(1));
+    let find = |app, secret: &CookieSecret| {
+        let tag = recent.tag(app, BASE64URL_NOPAD.encode(secret.expose()).as_bytes());
+        recent.get(tag, &sessions, house.clock.moment()).map(|guest| *guest.made()).ok_or(tag)
+    };
+    let is_hit = |secret| find(0, secret).is_ok();
+    let mut secrets = Vec::new();
+    for (number, subject) in ["ada", "grace", "mary"].into_iter().enumerate() {
+        let (secret, session) = opened(&sessions, subject).await;
+        let tag = find(0, &secret).expect_err("the worker has not seen it");
+        recent.keep(tag, session, number);
+        assert_eq!(find(0, &secret), Ok(number), "what was made of it comes with it");
+        secrets.push(secret);
+    }
+    let [ended, idle, busy] = secrets.as_slice() else { panic!("three were opened") };
+    sessions.end(ended, EndReason::Administrator).await.expect("the store is up");
+    assert!(!is_hit(ended) && is_hit(idle) && is_hit(busy));
+    house.hand.advance(IDLE / 2);
+    assert!(is_hit(busy));
+    house.hand.advance(IDLE / 2);
+    assert!(!is_hit(idle) && is_hit(busy));
+    assert!(find(1, busy).is_err(), "the same cookie at another app");
     recent.forget_ended();
     assert_eq!(format!("{recent:?}"), "Recent(2 sessions)", "the idle one has not ended yet");
+    house.hand.advance(LIFETIME);
+    assert!(!is_hit(busy));
 }

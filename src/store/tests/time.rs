@@ -57,7 +57,7 @@ async fn a_use_is_written_at_most_once_a_minute() {
     for _ in 0..18 {
         house.hand.advance(Duration::from_secs(10));
         assert!(is_hit(&sessions, &secret));
-        sessions.touch(&session);
+        sessions.touch(session.pulse());
         settle().await;
         written.push(house.store.touches());
     }
@@ -74,10 +74,10 @@ async fn threat_115_holders_learn_of_expiry_and_the_store_is_cleared() {
     let (_, fresh) = opened(&sessions, "bob").await;
     advance(MINUTE).await;
     settle().await;
-    assert!(!unused.ended().is_ended(), "a second is left");
+    assert!(!unused.pulse().ended().is_ended(), "a second is left");
     house.hand.advance(Duration::from_secs(1));
-    unused.ended().ended().await;
-    assert!(!fresh.ended().is_ended());
+    unused.pulse().ended().ended().await;
+    assert!(!fresh.pulse().ended().is_ended());
     advance(MINUTE).await;
     settle().await;
     assert!(house.store.load(&secret.id()).await.unwrap().is_some(), "a use may still be unwritten somewhere");
@@ -104,5 +104,5 @@ async fn a_sweep_asks_the_store_before_it_calls_a_session_idle() {
     advance(MINUTE).await;
     until(|| house.store.loads() > loads).await;
     settle().await;
-    assert!(!tunnel.ended().is_ended());
+    assert!(!tunnel.pulse().ended().is_ended());
 }

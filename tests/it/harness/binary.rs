@@ -86,12 +86,29 @@ impl Process {
         self.lines.borrow().join("\n")
     }
 
+    /// How much memory it has in use (Linux' `VmRSS`).
+    pub(crate) fn resident_kibibytes(&self) -> usize {
+        let id = self.child.id().expect("it has not been waited for");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
     /// Sends a signal. By the shell, because the standard library has no way and `unsafe` is forbidden.
     pub(crate) async fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("it has not been waited for");
         let sent =
             Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), &id.to_string()]).status().await;
         assert!(sent.expect("there is a shell").success(), "{signal:?} could not be sent");
+    }
+
+    /// The most memory that it has had at a time, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("it has not been waited for");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux knows its processes");
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak.map(|kilobytes: u64| kilobytes * 1024).expect("and their memory")
     }
 
     /// How it ended, and all that it printed until then.

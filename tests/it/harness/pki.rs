@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -45,7 +45,9 @@ impl Authority {
     /// A certificate for a name or an address.
     pub(crate) fn issue(&self, name: &str) -> Identity {
         let key = KeyPair::generate().expect(GENERATES);
-        let params = CertificateParams::new([name.to_owned()]).expect(GENERATES);
+        let mut params = CertificateParams::new([name.to_owned()]).expect(GENERATES);
+        // Another name than the issuer's, or OpenSSL takes the certificate for signed by itself.
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.issuer).expect(GENERATES);
         let file = |ending: &str| self.folder.path().join(format!("{name}.{ending}"));
         let (certificate_file, key_file) = (file("crt"), file("key"));

@@ -187,6 +187,17 @@ impl Conversations {
     }
 }
 
+impl Conversations {
+    /// The next one, unless `otherwise` happens first.
+    pub(crate) async fn next_before<T>(&mut self, otherwise: impl Future<Output = T>) -> Option<Conversation> {
+        tokio::select! {
+            biased;
+            conversation = self.next() => Some(conversation),
+            _ = otherwise => None,
+        }
+    }
+}
+
 /// One connection of the sidecar, from the app's end.
 pub(crate) struct Conversation {
     /// For whatever is not a message.

@@ -4,7 +4,7 @@
 
 use std::{fmt, io};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, WriteHalf};
 
 /// TCP, or TLS over it.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -88,6 +88,12 @@ impl Wire {
     /// Says that nothing more will be written.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
+    }
+
+    /// Both directions by themselves; what is left to read with has nothing to write to.
+    pub(crate) fn split(self) -> (Self, WriteHalf<Box<dyn Stream>>) {
+        let (read, write) = tokio::io::split(self.stream);
+        (Self { stream: Box::new(tokio::io::join(read, tokio::io::sink())), unread: self.unread }, write)
     }
 
     /// Reads once more; `false` at the end, an orderly one or not.

@@ -339,3 +339,72 @@ allow = [{ email_domain = "example.com" }]
     the configuration has 1 fault
     "#);
 }
+
+#[test]
+fn faults_of_what_an_app_may_be_sent() {
+    insta::assert_snapshot!(app(r#"
+[app.limits]
+body_bytes = 1000000
+connect = "0s"
+first_byte = "1ms"
+idle = 3600
+"#), @r#"
+    error: `body_bytes` needs a unit
+     --> vestibule.toml:7:14
+      |
+    7 | body_bytes = 1000000
+      |              ^^^^^^^
+      |
+      = help: write, for example, "64KiB" or "10MiB"
+
+    error: `connect` must be from 100ms to 10m
+     --> vestibule.toml:8:11
+      |
+    8 | connect = "0s"
+      |           ^^^^
+
+    error: `first_byte` must be from 100ms to 7d
+     --> vestibule.toml:9:14
+      |
+    9 | first_byte = "1ms"
+      |              ^^^^^
+
+    error: `idle` needs a unit
+      --> vestibule.toml:10:8
+       |
+    10 | idle = 3600
+       |        ^^^^
+       |
+       = help: write, for example, "30s" or "5m"
+
+    the configuration has 4 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+limits = { body_byte = "1MiB", connect = "1h" }
+"#), @r#"
+    error: unknown key `body_byte` in `[app.limits]`
+     --> vestibule.toml:2:12
+      |
+    2 | limits = { body_byte = "1MiB", connect = "1h" }
+      |            ^^^^^^^^^ did you mean `body_bytes`?
+
+    error: `connect` must be from 100ms to 10m
+     --> vestibule.toml:2:42
+      |
+    2 | limits = { body_byte = "1MiB", connect = "1h" }
+      |                                          ^^^^
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(app(r"
+limits = 5
+"), @r"
+    error: `limits` must be a table: `[app.limits]`, not a number
+     --> vestibule.toml:2:10
+      |
+    2 | limits = 5
+      |          ^
+
+    the configuration has 1 fault
+    ");
+}

@@ -146,6 +146,80 @@ sign_ins_per_client = "10/s"
 }
 
 #[test]
+fn faults_of_sizes_and_numbers_of_heads() {
+    insta::assert_snapshot!(with(r#"
+[server.limits]
+header_bytes = 65536
+header_count = 5000
+uri_bytes = "64KB"
+connections = -1
+"#), @r#"
+    error: `header_bytes` needs a unit
+     --> vestibule.toml:2:16
+      |
+    2 | header_bytes = 65536
+      |                ^^^^^
+      |
+      = help: write, for example, "64KiB" or "10MiB"
+
+    error: `header_count` must be a number from 16 to 1000
+     --> vestibule.toml:3:16
+      |
+    3 | header_count = 5000
+      |                ^^^^
+
+    error: `uri_bytes` must be a size: a number with B, KiB, MiB or GiB
+     --> vestibule.toml:4:13
+      |
+    4 | uri_bytes = "64KB"
+      |             ^^^^^^
+      |
+      = help: write, for example, "64KiB" or "10MiB"
+
+    error: `connections` must be a number from 0 to 10000000
+     --> vestibule.toml:5:15
+      |
+    5 | connections = -1
+      |               ^^
+
+    the configuration has 4 faults
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server.limits]
+header_bytes = "4KiB"
+header_count = "100"
+uri_bytes = "64KiB"
+connections = "many"
+"#), @r#"
+    error: `header_bytes` must be from 8KiB to 1MiB
+     --> vestibule.toml:2:16
+      |
+    2 | header_bytes = "4KiB"
+      |                ^^^^^^
+
+    error: `header_count` must be a whole number, not a string
+     --> vestibule.toml:3:16
+      |
+    3 | header_count = "100"
+      |                ^^^^^
+
+    error: `uri_bytes` must be from 1KiB to 63KiB
+     --> vestibule.toml:4:13
+      |
+    4 | uri_bytes = "64KiB"
+      |             ^^^^^^^
+
+    error: `connections` must be a whole number, not a string
+     --> vestibule.toml:5:15
+      |
+    5 | connections = "many"
+      |               ^^^^^^
+
+    the configuration has 4 faults
+    "#);
+}
+
+#[test]
 fn faults_of_log_levels_and_formats() {
     insta::assert_snapshot!(with(r#"
 [log]

@@ -1,0 +1,56 @@
+//! Finding the session of a request, with what this worker made of it.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::{App, Worker, refusal::Refusal};
+use crate::{
+    access::{SignedIn, Standing},
+    clock::Moment,
+    forward::IdentityHeaders,
+    identity::Subject,
+    session::{self, CookieSecret},
+};
+
+/// A session, as this worker serves it.
+pub(super) type Guest = session::Guest<Prepared>;
+
+/// What is made of a session once, for all of its requests on one worker.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    standing: Standing,
+    /// What the upstream is told.
+    pub(super) identity: IdentityHeaders,
+    /// What the access line says.
+    pub(super) subject: Subject,
+}
+
+/// What `access` asks about a guest.
+pub(super) fn signed_in(guest: &Guest) -> SignedIn<'_> {
+    SignedIn { visitor: guest.session().visitor(), standing: guest.made().standing, ended: guest.pulse().ended() }
+}
+
+/// The live session of this browser at this app.
+pub(super) async fn find(
+    worker: &Worker,
+    app: &App,
+    headers: &HeaderMap,
+    now: Moment,
+) -> Result<Option<Arc<Guest>>, Refusal> {
+    let Some(cookie) = app.login.cookies.session_value(headers) else { return Ok(None) };
+    let sessions = &worker.apps.sessions;
+    let tag = worker.recent.tag(app.place, cookie);
+    if let Some(guest) = worker.recent.get(tag, sessions, now) {
+        return Ok(Some(guest));
+    }
+    let Some(secret) = CookieSecret::parse(cookie) else { return Ok(None) };
+    let Some(session) = sessions.resolve(&app.config.id, &secret).await? else { return Ok(None) };
+    let visitor = session.visitor();
+    let prepared = Prepared {
+        standing: app.rules.judge(visitor),
+        identity: app.front.identity_headers(visitor),
+        subject: visitor.subject.clone(),
+    };
+    Ok(Some(worker.recent.keep(tag, session, prepared)))
+}

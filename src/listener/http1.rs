@@ -1,0 +1,130 @@
+//! A connection that speaks HTTP/1.1: requests one after the other, one timer, an end.
+//!
+//! hyper's own head timer costs 1,280 instructions a request and cuts idle
+//! connections too; ours is one timer a connection that judges by what the
+//! connection is doing ([`Activity`](crate::gateway::Activity)) and is moved only when it fires or
+//! a head arrives in pieces.
+
+use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Instant};
+
+use bytes::Bytes;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep_until,
+};
+
+use super::{
+    Acceptor,
+    lingering::Lingering,
+    watched::{Watch, Watched},
+};
+use crate::{
+    clock::instant,
+    gateway::{self, Connection},
+};
+
+/// How much hyper reads or writes at a time, unless a head may be larger.
+const BUFFER: usize = 64 * 1024;
+
+/// How many fields hyper takes by itself; for any other number it parses on the heap, 5 % slower. Fewer are ours to
+/// refuse ([`HeadLimits`](crate::request::HeadLimits)).
+const FIELDS: usize = 100;
+
+/// Serves to the end; `read` has been read from the stream already.
+pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, read: Bytes, connection: Arc<Connection>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
+    let watched = Watched::new(Lingering::new(stream, Arc::clone(&connection)), read, Arc::clone(&connection));
+    let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None)
+        .max_buf_size(BUFFER.max(acceptor.header_bytes))
+        .max_header_size(acceptor.header_bytes);
+    if acceptor.header_count > FIELDS {
+        http.max_headers(acceptor.header_count);
+    }
+    let mut http = pin!(http.serve_connection(TokioIo::new(watched), service).with_upgrades());
+    let deadline = || connection.activity.deadline(header_timeout, keepalive);
+    // While a request is answered only silence ends it; looking again after that long is soon enough.
+    let next_look = |now: Instant| {
+        let look = deadline().unwrap_or(now + header_timeout);
+        connection.activity.rest().map_or(look, |rest| look.min(now + rest))
+    };
+    let mut moved = instant();
+    let mut armed = next_look(moved);
+    let mut timer = pin!(sleep_until(armed.into()));
+    let mut stop = pin!(acceptor.stop.cancelled());
+    let mut stopping = false;
+    // Both wake this task by themselves; asking them again before they have would cost each request 500 instructions.
+    let mut waiting = false;
+
+    let served = poll_fn(|cx| {
+        if let Poll::Ready(served) = http.as_mut().poll(cx) {
+            return Poll::Ready(Some(served));
+        }
+        if !stopping && (!waiting || acceptor.stop.is_cancelled()) && stop.as_mut().poll(cx).is_ready() {
+            stopping = true;
+            connection.settle();
+            http.as_mut().graceful_shutdown();
+            if let Poll::Ready(served) = http.as_mut().poll(cx) {
+                return Poll::Ready(Some(served));
+            }
+        }
+        // A head that arrives in pieces is due earlier than the rest that it interrupted.
+        if let Some(due) = deadline().filter(|due| *due < armed) {
+            armed = due;
+            timer.as_mut().reset(armed.into());
+            waiting = false;
+        }
+        while (!waiting || timer.is_elapsed()) && timer.as_mut().poll(cx).is_ready() {
+            let now = instant();
+            if connection.activity.has_moved() {
+                moved = now;
+            }
+            let silence = now.duration_since(moved);
+            match deadline() {
+                Some(due) if due <= now => return Poll::Ready(None),
+                None if connection.rest().is_some_and(|rest| silence >= rest) => return Poll::Ready(None),
+                _ => {}
+            }
+            armed = next_look(now);
+            timer.as_mut().reset(armed.into());
+            waiting = false;
+        }
+        waiting = true;
+        Poll::Pending
+    })
+    .await;
+
+    match served {
+        Some(Err(error)) if error.is_parse() => {
+            let reason = if error.is_parse_too_large() { "head_too_large" } else { "unparsable" };
+            acceptor.meter.unrouted().refused(reason);
+            tracing::info!(client = %connection.peer.address(), reason, %error, "a request could not be parsed");
+        }
+        Some(Err(error)) => tracing::debug!(client = %connection.peer.address(), %error, "a connection broke"),
+        Some(Ok(())) => {}
+        None => {
+            if let Some(reason) = connection.fault() {
+                acceptor.meter.connection_cut(reason);
+                tracing::debug!(client = %connection.peer.address(), reason, "a connection was cut");
+            }
+        }
+    }
+}
+
+/// Notes when bytes come and go.
+impl Watch for Arc<Connection> {
+    fn received(&mut self, _: &mut [u8]) -> io::Result<()> {
+        self.activity.received();
+        Ok(())
+    }
+
+    fn sent(&mut self, _: &[io::IoSlice<'_>], _: usize) {
+        self.activity.sent();
+    }
+}
