@@ -10,17 +10,15 @@
 //! [`Config`], has no further way to be wrong: patterns are compiled, secrets
 //! are read, references between sections resolve.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 pub mod access;
 pub mod app;
+pub mod listen;
 pub mod provider;
 pub mod server;
 pub mod session;
+pub mod upstream;
 
 mod fault;
 mod later;
@@ -38,8 +36,9 @@ mod tests;
 pub use access::{Access, Condition, Policy, Route};
 pub use app::{App, AppLimits};
 pub use fault::Faults;
+pub use listen::{Listen, UnixPeers, UnixSocket};
 pub use provider::Provider;
-pub use server::{Limits, Log, LogFormat, Server, TlsIdentity};
+pub use server::{Limits, Log, LogFormat, ProxyProtocol, Server, Tls, TlsIdentity};
 pub use session::{KeyMaterial, SessionStore, SessionTimes};
 
 use fault::{Fault, Report, Reported};
@@ -47,6 +46,7 @@ use provider::Providers;
 use section::{Reading, Section, show_path};
 use source::{MAX_CONFIG_FILE, Source};
 use tree::{Environment, Table};
+use upstream::HostPort;
 
 /// Everything that `serve` needs to know.
 #[derive(Debug)]
@@ -166,8 +166,9 @@ fn check_apps(report: &Report, server: &Server, apps: &[app::Draft]) -> Result<(
                     .help("add [server.tls] with the certificate for every other name"),
             ));
         }
-        let upstream = &draft.app().upstream;
-        if server.listen.iter().any(|listen| is_same(*listen, &upstream.host, upstream.port)) {
+        let upstream = draft.app().upstream.host_port();
+        let is_ours = |to: &HostPort| server.listen.iter().any(|listen| is_same(listen, &to.host, to.port));
+        if upstream.is_some_and(is_ours) {
             outcome = Err(report.add(
                 Fault::at(draft.upstream, "`upstream` is an address where Vestibule itself listens")
                     .why("each request would come back until none can be served"),
@@ -178,7 +179,8 @@ fn check_apps(report: &Report, server: &Server, apps: &[app::Draft]) -> Result<(
 }
 
 /// Whether a connection to a host and port ends at this listener.
-fn is_same(listen: SocketAddr, host: &str, port: u16) -> bool {
+fn is_same(listen: &Listen, host: &str, port: u16) -> bool {
+    let Listen::Tcp(listen) = listen else { return false };
     let host = if host == "localhost" { "127.0.0.1" } else { host };
     let reaches = |address: IpAddr| address == listen.ip() || (listen.ip().is_unspecified() && address.is_loopback());
     listen.port() != 0 && listen.port() == port && host.parse().is_ok_and(reaches)

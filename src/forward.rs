@@ -6,7 +6,11 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::ORIGIN};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
+    header::{EXPECT, ORIGIN},
+};
+use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 
@@ -16,7 +20,7 @@ use crate::{
     identity::{Ended, Visitor},
     request::{self, Client, Removals, Target, framing::is_websocket_handshake},
     session::{Pulse, Sessions},
-    upstream::{self, RequestBody, ResponseBody, Upstream, tunnel},
+    upstream::{self, Affinity, RequestBody, ResponseBody, Upstream, tunnel},
 };
 
 mod identity_headers;
@@ -43,14 +47,15 @@ pub struct Front {
 impl Front {
     /// Prepares an app.
     pub fn new(app: &config::App, rules: &AppRules) -> Self {
-        let authority = app.upstream.authority();
         Self {
             method_overrides: rules.method_overrides(),
             web_socket_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
-            origins: Origins::new(app, &format!("{}://{authority}", app.upstream.scheme.as_str())),
+            origins: Origins::new(app, &app.upstream.origin()),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
-            upstream_host: (!app.preserve_host).then(|| HeaderValue::from_str(&authority).ok()).flatten(),
+            upstream_host: (!app.preserve_host)
+                .then(|| HeaderValue::from_str(&app.upstream.authority()).ok())
+                .flatten(),
         }
     }
 
@@ -80,6 +85,8 @@ pub struct Passage<'a> {
     pub target: &'a Target,
     /// Who sent it.
     pub client: &'a Client<'a>,
+    /// What their connection owns of the upstream's.
+    pub affinity: &'a Affinity,
     /// Its name in our log.
     pub request_id: HeaderValue,
     /// Its head.
@@ -119,7 +126,7 @@ pub async fn forward(
     upstream: &Upstream,
     passage: Passage<'_>,
 ) -> Result<Response<ResponseBody>, Error> {
-    let Passage { permit, session, sessions, target, client, request_id, mut head, removals, body } = passage;
+    let Passage { permit, session, sessions, target, client, affinity, request_id, mut head, removals, body } = passage;
     let handshake = is_websocket_handshake(&head);
     if handshake && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
@@ -128,11 +135,14 @@ pub async fn forward(
     head.extensions.clear();
 
     let identity = session.map(|session| session.identity);
+    // Who has a body to send and waits for a word goes on waiting, now for the upstream's.
+    let expectation = if body.is_end_stream() { None } else { head.headers.remove(EXPECT) };
     head.headers = upstream_head(front, identity, client, request_id, head.headers, removals);
+    head.headers.extend(expectation.map(|expectation| (EXPECT, expectation)));
     head.uri = Uri::from(target.path_and_query().clone());
 
     let response = match visitor_side {
-        None => upstream.send(Request::from_parts(head, RequestBody::from(body))).await?,
+        None => upstream.send(Request::from_parts(head, RequestBody::from(body)), affinity).await?,
         Some(visitor_side) => {
             request_head::ask_for_web_socket(&mut head.headers);
             let mut response = upstream.send_upgrade(Request::from_parts(head, RequestBody::empty())).await?;

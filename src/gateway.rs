@@ -25,7 +25,7 @@ mod worker;
 
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
-pub use connection::{Activity, Connection};
+pub use connection::{Activity, Connection, Doing};
 pub use sign_ins::SignIns;
 pub use worker::Worker;
 
@@ -122,6 +122,7 @@ async fn walk(
                 sessions: &apps.sessions,
                 target: &target,
                 client: &client,
+                affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
                 removals: fields.into_removals(),
                 head,

@@ -1,61 +1,97 @@
-//! Where visitors come in: sockets, TLS, and the life of one connection.
+//! Where visitors come in: sockets, the PROXY protocol, TLS, and the life of one connection.
 //!
 //! All workers accept from the same listening sockets. A connection stays on the
 //! worker that accepted it, from the handshake to the last byte.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::{Domain, Socket, Type};
-use tokio::{net::TcpListener, net::TcpStream, time::timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use ipnet::IpNet;
+use thiserror::Error;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, error::Elapsed, timeout_at},
+};
+use tokio_util::task::TaskTracker;
 
-use crate::{config::Limits, gateway::Worker, meter::Meter};
+use crate::{
+    clock::instant,
+    config::{Listen, ProxyProtocol, Server, UnixPeers},
+    gateway::{Connection, Worker},
+    meter::Meter,
+    request::{Peer, client::Trust},
+};
 
+pub mod capacity;
+mod ending;
 mod http1;
 mod http2;
 mod lingering;
 pub mod ops;
 mod protocol;
+pub mod proxy_protocol;
+mod socket;
+pub mod systemd;
 pub mod tls;
 mod watched;
 
 use protocol::Protocol;
 
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 4096;
+pub use capacity::Capacity;
+pub use ending::Endings;
+pub use socket::{Address, Bound, Listener};
+use socket::{Origin, Stream};
+use systemd::Inherited;
+use tls::Certificates;
 
-/// How long to leave a listening socket alone that has just failed: out of descriptors, most likely.
-const RESPITE: Duration = Duration::from_millis(100);
-
-/// A listening socket that any runtime can take a share of.
-#[derive(Debug)]
-pub struct Bound {
-    socket: std::net::TcpListener,
-    /// Where it really listens: the port is known even where 0 was asked for.
-    pub address: SocketAddr,
+/// Why a place to listen at cannot be had.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// An address or a file is taken, or not ours to take.
+    #[error("cannot listen on {place}: {error}")]
+    Refused {
+        /// What was asked for.
+        place: String,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
+    /// systemd does not hold what was asked for.
+    #[error("cannot listen on {place}: {error}")]
+    Systemd {
+        /// What was asked for.
+        place: String,
+        /// Why not.
+        #[source]
+        error: systemd::Error,
+    },
 }
 
-/// Binds an address, so that a fault shows before anything is started.
-pub fn bind(address: SocketAddr) -> io::Result<Bound> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(socket2::Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(false)?;
+/// Binds everything that visitors come in by, so that a fault shows before anything is started.
+pub fn bind(listen: &[Listen]) -> Result<Vec<Bound>, BindError> {
+    let mut inherited = None;
+    let mut bound = Vec::new();
+    for listen in listen {
+        let refused = |error| BindError::Refused { place: listen.to_string(), error };
+        match listen {
+            Listen::Tcp(address) => bound.push(Bound::tcp(*address).map_err(refused)?),
+            Listen::Unix(socket) => bound.push(Bound::unix(socket).map_err(refused)?),
+            Listen::Systemd(name) => {
+                let inherited = inherited.get_or_insert_with(Inherited::from_environment);
+                let taken = inherited.take(name.as_deref());
+                bound.extend(taken.map_err(|error| BindError::Systemd { place: listen.to_string(), error })?);
+            }
+        }
     }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    let socket: std::net::TcpListener = socket.into();
-    let address = socket.local_addr()?;
-    Ok(Bound { socket, address })
+    for name in inherited.iter().flat_map(Inherited::left) {
+        tracing::warn!(name, "systemd passes a socket that `listen` does not take: who connects there waits for ever");
+    }
+    Ok(bound)
 }
 
-impl Bound {
-    /// A share of the socket for the runtime that this is called on.
-    pub fn share(&self) -> io::Result<TcpListener> {
-        TcpListener::from_std(self.socket.try_clone()?)
-    }
+/// Binds the address of the ops listener.
+pub fn bind_ops(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
+    let refused = |error| BindError::Refused { place: address.to_string(), error };
+    Bound::tcp(address).map(Bound::into_tcp).map_err(refused)
 }
 
 /// What every connection of a worker has in common.
@@ -63,87 +99,184 @@ pub struct Acceptor {
     /// Answers the requests.
     pub worker: Arc<Worker>,
     /// `None` = in the clear.
-    pub tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Certificates>>,
+    proxy_protocol: ProxyProtocol,
+    trusted_proxies: Vec<IpNet>,
+    unix_peers: Trust,
     /// How large a head may be, request line and fields together.
-    pub header_bytes: usize,
+    header_bytes: usize,
     /// How many fields a head may have.
-    pub header_count: usize,
-    /// How long a head may take.
-    pub header_timeout: Duration,
+    header_count: usize,
+    /// How long a head may take, and before it a PROXY header and a handshake together.
+    header_timeout: Duration,
     /// How long a connection may rest.
-    pub keepalive: Duration,
+    keepalive: Duration,
     /// Counts connections.
-    pub meter: Meter,
-    /// No more connections are accepted, and those that stand end after their request.
-    pub stop: CancellationToken,
-    /// The connections that stand.
-    pub connections: TaskTracker,
+    meter: Meter,
+    capacity: Arc<Capacity>,
+    /// When no more connections are accepted, and those that stand end after their request.
+    pub endings: Endings,
+    /// The connections that stand, and those who wait for the next one.
+    pub tasks: TaskTracker,
 }
 
 impl Acceptor {
     /// An acceptor for one worker.
     pub fn new(
         worker: Arc<Worker>,
-        tls: Option<TlsAcceptor>,
-        limits: &Limits,
+        tls: Option<Arc<Certificates>>,
+        server: &Server,
+        capacity: Arc<Capacity>,
         meter: Meter,
-        stop: CancellationToken,
+        endings: Endings,
     ) -> Self {
         Self {
             worker,
             tls,
-            header_bytes: limits.header_bytes,
-            header_count: limits.header_count,
-            header_timeout: limits.header_timeout,
-            keepalive: limits.keepalive,
+            proxy_protocol: server.proxy_protocol,
+            trusted_proxies: server.trusted_proxies.clone(),
+            unix_peers: match server.unix_peers {
+                UnixPeers::Trusted => Trust::Trusted,
+                UnixPeers::Untrusted => Trust::Untrusted,
+            },
+            header_bytes: server.limits.header_bytes,
+            header_count: server.limits.header_count,
+            header_timeout: server.limits.header_timeout,
+            keepalive: server.limits.keepalive,
             meter,
-            stop,
-            connections: TaskTracker::new(),
+            capacity,
+            endings,
+            tasks: TaskTracker::new(),
         }
     }
 
-    /// Accepts until told to stop; then closes the socket's share.
-    pub async fn accept_from(self: Arc<Self>, listener: TcpListener) {
+    /// Accepts until told to stop; then serves whoever is waiting already, and closes the socket's share.
+    pub async fn accept_from(self: Arc<Self>, listener: Listener) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.stop.cancelled() => return,
+                () = self.endings.stop.cancelled() => break,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    let acceptor = Arc::clone(&self);
-                    self.connections.spawn(async move { acceptor.serve(stream, peer).await });
-                }
+                Ok((stream, origin)) => self.admit(stream, origin).await,
                 // The other side gave up before we came to it.
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
-                Err(error) => {
-                    tracing::error!(%error, "connections cannot be accepted");
-                    tokio::time::sleep(RESPITE).await;
+                Err(error) => self.capacity.recover(&error).await,
+            }
+        }
+        match listener.close() {
+            Ok(waiting) => {
+                for (stream, origin) in waiting {
+                    self.admit(stream, origin).await;
                 }
             }
+            Err(error) => tracing::error!(%error, "connections that waited to be accepted are lost"),
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection was gone at once");
-            return;
+    /// Serves a connection as soon as there is a place for it; until then nobody else is accepted.
+    async fn admit(self: &Arc<Self>, stream: Stream, origin: Origin) {
+        let place = self.capacity.place().await;
+        let acceptor = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Err(refusal) = acceptor.serve(stream, origin, place).await {
+                acceptor.refuse(origin, &refusal);
+            }
+        });
+    }
+
+    async fn serve(&self, mut stream: Stream, origin: Origin, place: OwnedSemaphorePermit) -> Result<(), Refusal> {
+        stream.set_nodelay().map_err(Refusal::Gone)?;
+        let mut peer = self.peer(origin);
+        let deadline = Instant::from_std(instant()) + self.header_timeout;
+        if self.proxy_protocol == ProxyProtocol::Required {
+            peer = timeout_at(deadline, self.behind(peer, &mut stream)).await.map_err(Refusal::no_header)??;
         }
-        let connection = Arc::new(self.worker.connection(peer.ip(), self.meter.connection()));
+        let connection = Arc::new(Connection::new(peer, self.meter.connection(), place));
         match &self.tls {
             None => protocol::serve(self, stream, Protocol::Unsaid, connection).await,
-            Some(tls) => match timeout(self.header_timeout, tls.accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
-                    protocol::serve(self, stream, protocol, connection).await;
-                }
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                Err(_) => {
-                    self.meter.connection_cut("handshake_too_slow");
-                    tracing::debug!(%peer, "a TLS handshake took too long");
-                }
-            },
+            Some(tls) => {
+                let handshake = tls.acceptor().accept(stream);
+                let stream = timeout_at(deadline, handshake).await.map_err(Refusal::no_handshake)?;
+                let stream = stream.map_err(Refusal::Handshake)?;
+                let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
+                protocol::serve(self, stream, protocol, connection).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn peer(&self, origin: Origin) -> Peer {
+        match origin {
+            Origin::Tcp(address) => Peer::new(address.ip(), &self.trusted_proxies),
+            Origin::Unix => Peer::on_this_host(self.unix_peers),
+        }
+    }
+
+    /// Whom a load balancer relays, by its header.
+    async fn behind(&self, peer: Peer, stream: &mut Stream) -> Result<Peer, Refusal> {
+        if peer.trust() == Trust::Untrusted {
+            return Err(Refusal::Stranger);
+        }
+        Ok(match proxy_protocol::read(stream).await? {
+            proxy_protocol::Source::Address(address) => Peer::new(address, &self.trusted_proxies),
+            // What comes is not the load balancer's own word, so it is not believed as such.
+            proxy_protocol::Source::Unnamed => peer.on_behalf_of_a_stranger(),
+            proxy_protocol::Source::Peer => peer,
+        })
+    }
+
+    fn refuse(&self, origin: Origin, refusal: &Refusal) {
+        if let Some(reason) = refusal.reason() {
+            self.meter.connection_refused(reason);
+        }
+        match refusal {
+            Refusal::Gone(_) | Refusal::ProxyHeader(proxy_protocol::Error::Empty) | Refusal::Handshake(_) => {
+                tracing::debug!(peer = %origin, "a connection came to nothing: {refusal}");
+            }
+            Refusal::Stranger | Refusal::ProxyHeader(_) | Refusal::NoProxyHeader | Refusal::NoHandshake => {
+                tracing::info!(peer = %origin, "a connection was closed: {refusal}");
+            }
+        }
+    }
+}
+
+/// Why a connection was closed before its first request.
+#[derive(Debug, Error)]
+enum Refusal {
+    #[error("it was gone at once: {0}")]
+    Gone(#[source] io::Error),
+    #[error("server.proxy_protocol is on, and its peer is not one of server.trusted_proxies")]
+    Stranger,
+    #[error(transparent)]
+    ProxyHeader(#[from] proxy_protocol::Error),
+    #[error("its PROXY header took too long")]
+    NoProxyHeader,
+    #[error("its TLS handshake failed: {0}")]
+    Handshake(#[source] io::Error),
+    #[error("its TLS handshake took too long")]
+    NoHandshake,
+}
+
+impl Refusal {
+    fn no_header(_: Elapsed) -> Self {
+        Self::NoProxyHeader
+    }
+
+    fn no_handshake(_: Elapsed) -> Self {
+        Self::NoHandshake
+    }
+
+    /// What it is counted as; `None` where nothing was wrong.
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Gone(_) | Self::ProxyHeader(proxy_protocol::Error::Empty) => None,
+            Self::Stranger => Some("stranger"),
+            Self::ProxyHeader(_) => Some("proxy_header"),
+            Self::NoProxyHeader => Some("proxy_header_timeout"),
+            Self::Handshake(_) => Some("handshake"),
+            Self::NoHandshake => Some("handshake_timeout"),
         }
     }
 }

@@ -63,6 +63,8 @@ struct Families {
     sessions_ended: Family<ReasonLabel, Counter>,
     connections: Gauge,
     connections_cut: Family<ReasonLabel, Counter>,
+    connections_refused: Family<ReasonLabel, Counter>,
+    accept_pauses: Family<ReasonLabel, Counter>,
     log_lines_dropped: Counter,
 }
 
@@ -139,6 +141,16 @@ impl Meter {
         self.families.connections_cut.get_or_create(&ReasonLabel { reason }).inc();
     }
 
+    /// Counts a connection that was closed before its first request, and why.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.families.connections_refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Counts a pause in which no connection is accepted, and why.
+    pub fn accept_paused(&self, reason: &'static str) {
+        self.families.accept_pauses.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
     /// The counter that a [`LogStream`] feeds.
     fn log_lines_dropped(&self) -> Counter {
         self.families.log_lines_dropped.clone()
@@ -178,6 +190,12 @@ impl Families {
             "Connections cut because too little came or went on them",
             self.connections_cut.clone(),
         );
+        registry.register(
+            "connections_refused",
+            "Connections closed before their first request",
+            self.connections_refused.clone(),
+        );
+        registry.register("accept_pauses", "Pauses in accepting connections", self.accept_pauses.clone());
         registry.register(
             "log_lines_dropped",
             "Log lines lost because standard output did not take them",

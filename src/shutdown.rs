@@ -1,5 +1,6 @@
 //! When to stop: the operating system's signals, and what the second one means.
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::sidecar::Running;
@@ -23,8 +24,11 @@ impl Signals {
     }
 
     /// Stops the sidecar at the first signal, hurries it at the second, and returns when it has stopped.
+    /// systemd is told of the beginning and of the end, where it asks (`Type=notify`).
     pub async fn conduct(mut self, running: Running) {
+        notify(NotifyState::Ready);
         self.next().await;
+        notify(NotifyState::Stopping);
         running.shut_down();
         let hurry = running.hurry();
         let stopped = running.stopped();
@@ -48,5 +52,12 @@ impl Signals {
                 }
             }
         }
+    }
+}
+
+/// Tells systemd, or whoever else set `NOTIFY_SOCKET` (`sd_notify(3)`); does nothing where nobody did.
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager (NOTIFY_SOCKET) cannot be told how things are");
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::{runtime, sync::watch};
+use tokio::{net::TcpListener, runtime, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,9 +22,9 @@ use crate::{
     config::Config,
     gateway::Worker,
     listener::{
-        self, Acceptor, Bound,
+        self, Acceptor, Address, BindError, Bound, Capacity, Endings, capacity,
         ops::{self, Probe, Readiness},
-        tls,
+        tls::Certificates,
     },
     login::Party,
     meter::{AccessLog, LineFormat, LogStream, Metadata, Meter},
@@ -69,15 +69,9 @@ impl Default for Options {
 /// Why it does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// An address is taken, or not ours to take.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// What was asked for.
-        address: SocketAddr,
-        /// Why not.
-        #[source]
-        error: io::Error,
-    },
+    /// Nobody could come in.
+    #[error(transparent)]
+    Listen(#[from] BindError),
     /// A certificate or key cannot be used.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[source] io::Error),
@@ -107,7 +101,7 @@ pub enum StartError {
 /// A sidecar at work.
 #[derive(Debug)]
 pub struct Running {
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Address>,
     ops: Option<SocketAddr>,
     stop: CancellationToken,
     hurry: CancellationToken,
@@ -116,7 +110,7 @@ pub struct Running {
 
 impl Running {
     /// Where visitors come in, in the order of the configuration, with real ports.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
@@ -147,14 +141,10 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let bound = config.server.listen.iter().map(|&address| bind(address)).collect::<Result<Vec<_>, _>>()?;
-    let ops_bound = config.server.ops_listen.map(bind).transpose()?;
-    let tls = match &config.server.tls {
-        Some(identity) => {
-            Some(tls::acceptor(identity, config.apps.iter().map(AsRef::as_ref)).map_err(StartError::Tls)?)
-        }
-        None => None,
-    };
+    let bound = listener::bind(&config.server.listen)?;
+    let ops_bound = config.server.ops_listen.map(listener::bind_ops).transpose()?;
+    let read_certificates = |tls| Certificates::read(tls, config.apps.iter().map(AsRef::as_ref)).map(Arc::new);
+    let certificates = config.server.tls.as_ref().map(read_certificates).transpose().map_err(StartError::Tls)?;
     let background = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("background")
@@ -167,11 +157,15 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let (serving, ending) = (CancellationToken::new(), CancellationToken::new());
     let access_log = config.log.access.then(|| AccessLog::new(options.lines, &options.log));
+    let connections = capacity::within_descriptors(config.server.limits.connections);
+    let capacity = Arc::new(Capacity::new(connections, meter.clone()));
     let workers = (0..config.server.workers.get())
         .map(|_| {
             let log = access_log.as_ref().map(AccessLog::worker);
             let worker = Arc::new(Worker::new(Arc::clone(&parts.apps), log, &options.random, options.clock.clone()));
-            let acceptor = Acceptor::new(worker, tls.clone(), &config.server.limits, meter.clone(), serving.clone());
+            let (certificates, capacity) = (certificates.clone(), Arc::clone(&capacity));
+            let endings = Endings { leaving: stop.clone(), stop: serving.clone() };
+            let acceptor = Acceptor::new(worker, certificates, &config.server, capacity, meter.clone(), endings);
             start_worker(acceptor, &bound, config.server.drain_timeout, hurry.clone())
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -182,19 +176,23 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     }
     background.spawn(Arc::clone(&parts.sessions).follow_feed(ending.clone()));
     background.spawn(Arc::clone(&parts.sessions).sweep(ending.clone()));
-    let ops_address = ops_bound.as_ref().map(|bound| bound.address);
+    if let Some(certificates) = certificates {
+        background.spawn(certificates.keep_fresh(ending.clone()));
+    }
+    let ops_address = ops_bound.as_ref().map(std::net::TcpListener::local_addr).transpose();
+    let ops_address = ops_address.map_err(StartError::Runtime)?;
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
-        let listener = bound.share().map_err(StartError::Runtime)?;
+        let listener = TcpListener::from_std(bound).map_err(StartError::Runtime)?;
         let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), parts.parties);
         background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
     }
 
-    let addresses: Vec<_> = bound.iter().map(|bound| bound.address).collect();
-    drop(bound);
+    let addresses: Vec<_> = bound.iter().map(|bound| bound.address.clone()).collect();
     let (stopped_tx, stopped) = watch::channel(false);
     let conductor = Conductor {
         background,
+        bound,
         workers,
         log: options.log.clone(),
         draining,
@@ -213,10 +211,6 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
     Ok(Running { addresses, ops: ops_address, stop, hurry, stopped })
 }
 
-fn bind(address: SocketAddr) -> Result<Bound, StartError> {
-    listener::bind(address).map_err(|error| StartError::Listen { address, error })
-}
-
 /// A thread with a runtime of its own, accepting from all sockets.
 fn start_worker(
     acceptor: Acceptor,
@@ -232,7 +226,7 @@ fn start_worker(
     let work = async move {
         let acceptor = Arc::new(acceptor);
         for listener in listeners {
-            tokio::spawn(Arc::clone(&acceptor).accept_from(listener));
+            acceptor.tasks.spawn(Arc::clone(&acceptor).accept_from(listener));
         }
         let worker = Arc::clone(&acceptor.worker);
         tokio::spawn(async move {
@@ -242,12 +236,12 @@ fn start_worker(
                 worker.tidy();
             }
         });
-        acceptor.stop.cancelled().await;
-        acceptor.connections.close();
+        acceptor.endings.stop.cancelled().await;
+        acceptor.tasks.close();
         tokio::select! {
-            () = acceptor.connections.wait() => {}
+            () = acceptor.tasks.wait() => {}
             () = tokio::time::sleep(drain_timeout) => {
-                tracing::warn!(connections = acceptor.connections.len(), "the drain timeout is over: what is still under way is cut");
+                tracing::warn!(connections = acceptor.tasks.len(), "the drain timeout is over: what is still under way is cut");
             }
             () = hurry.cancelled() => {}
         }

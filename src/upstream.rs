@@ -1,5 +1,14 @@
 //! The app's server, as one worker sees it: connections of its own, kept and used again.
 //!
+//! | question | answered by |
+//! |---|---|
+//! | how does a connection come to stand, and what is spoken on it? | [`connect`], [`tls`] |
+//! | which connection serves a request in HTTP/1.1? | [`pool`], and [`Affinity`] where it is a visitor's own |
+//! | and in HTTP/2? | [`http2`] |
+//! | what passes of bodies, and of what follows them? | [`body`], [`trailers`] |
+//! | how long is waited? | [`patience`] |
+//! | and when another protocol takes over? | [`tunnel`](mod@tunnel) |
+//!
 //! A pool of plain HTTP/1.1 senders per worker and upstream, because measured
 //! against the client of `hyper-util` it saves six per cent of a request, and
 //! because the rule for sending a request again is ours to keep (RFC 9110
@@ -19,37 +28,45 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE},
 };
-use hyper::client::conn::http1::SendRequest;
+use http_body::Body as _;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::Notify, time::timeout};
 
-use crate::clock::instant;
+use crate::{clock::instant, config::AppLimits, request::BodyError};
 
+mod affinity;
 mod body;
 mod connect;
+mod http2;
+mod patience;
 mod pool;
+mod tls;
+mod trailers;
 mod tunnel;
 
-pub use body::{RequestBody, ResponseBody};
+pub use affinity::Affinity;
+pub use body::{BrokenBody, RequestBody, ResponseBody};
 pub use connect::Connector;
 pub use tunnel::tunnel;
 
-use connect::Upgrades;
-use pool::Pool;
-
-/// How long a connection may take to stand, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long the first byte of an answer may take from the end of the request's body.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_mins(5);
+use body::{Silence, Upload};
+use connect::{Protocol, Stream};
+use http2::Multiplexer;
+use patience::{Looks, Patience};
+use pool::{Connection, Pool};
 
 /// A connection that has rested this long may have been closed by the other side
 /// at this very moment; only then is the head worth copying for a second try.
 const MAY_BE_STALE: Duration = Duration::from_secs(1);
+
+/// How long an upstream may leave a visitor's `Expect: 100-continue` without a word. Those that do not know
+/// it never say one (RFC 9110 §10.1.1).
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the upstream gave no answer.
 #[derive(Debug, Error)]
@@ -58,17 +75,59 @@ pub enum Error {
     #[error("no connection to the upstream: {0}")]
     Connect(#[source] io::Error),
     /// No connection in time.
-    #[error("the upstream did not accept a connection within {} s", CONNECT_TIMEOUT.as_secs())]
-    ConnectTimeout,
+    #[error("the upstream did not accept a connection within {0:?} (limits.connect)")]
+    ConnectTimeout(Duration),
     /// The connection broke, or what came over it is no HTTP.
     #[error("the upstream broke off or did not answer in HTTP: {0}")]
-    Broken(#[source] hyper::Error),
+    Broken(#[from] Fault),
+    /// The visitor's body is malformed or broke off; the upstream has been told so by the end of its connection.
+    #[error("the request's body is malformed or broke off: {0}")]
+    RequestBody(#[source] Fault),
+    /// Its body is in a transfer coding that nobody asked for (RFC 9112 §7).
+    #[error("the upstream answered in a transfer coding other than `chunked`, once")]
+    Coding,
     /// It changed to another protocol though nobody had asked for one (RFC 9110 §7.8).
     #[error("the upstream switched protocols without being asked to")]
     UnaskedSwitch,
     /// No answer in time.
-    #[error("the upstream did not begin to answer within {} s", FIRST_BYTE_TIMEOUT.as_secs())]
-    FirstByteTimeout,
+    #[error("the upstream did not begin to answer within {0:?} (limits.first_byte)")]
+    FirstByteTimeout(Duration),
+    /// The visitor sent nothing more of the request's body.
+    #[error("nothing more of the request's body came for {0:?} (limits.idle)")]
+    VisitorIdle(Duration),
+    /// The upstream took nothing more of the request's body.
+    #[error("the upstream took nothing more of the request's body for {0:?} (limits.idle)")]
+    UpstreamIdle(Duration),
+}
+
+/// What went wrong on a connection.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// In HTTP/1.1.
+    #[error("{}", chain(.0))]
+    Http1(#[from] hyper::Error),
+    /// In HTTP/2.
+    #[error(transparent)]
+    Http2(#[from] h2::Error),
+    /// In what the visitor sends.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// Before HTTP.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// hyper says what happened and leaves to its source why.
+fn chain(error: &hyper::Error) -> String {
+    let source = std::error::Error::source(error);
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+impl From<hyper::Error> for Error {
+    /// Whose fault it is that no answer came: of the messages of both sides only the visitor's body is ours to hyper.
+    fn from(error: hyper::Error) -> Self {
+        if error.is_user() { Self::RequestBody(error.into()) } else { Self::Broken(error.into()) }
+    }
 }
 
 impl Error {
@@ -76,9 +135,11 @@ impl Error {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Connect(_) => "upstream_unreachable",
-            Self::ConnectTimeout => "upstream_connect_timeout",
-            Self::Broken(_) | Self::UnaskedSwitch => "upstream_broken",
-            Self::FirstByteTimeout => "upstream_too_slow",
+            Self::ConnectTimeout(_) => "upstream_connect_timeout",
+            Self::Broken(_) | Self::Coding | Self::UnaskedSwitch => "upstream_broken",
+            Self::RequestBody(_) => "request_body",
+            Self::FirstByteTimeout(_) | Self::UpstreamIdle(_) => "upstream_too_slow",
+            Self::VisitorIdle(_) => "request_body_too_slow",
         }
     }
 }
@@ -87,78 +148,203 @@ impl Error {
 #[derive(Debug)]
 pub struct Upstream {
     connector: Connector,
+    limits: AppLimits,
     pool: Arc<Pool>,
+    multiplexer: Multiplexer,
 }
 
 impl Upstream {
     /// An upstream without connections yet.
-    pub fn new(connector: Connector) -> Self {
-        Self { connector, pool: Arc::default() }
+    pub fn new(connector: Connector, limits: AppLimits) -> Self {
+        Self { connector, limits, pool: Arc::default(), multiplexer: Multiplexer::default() }
     }
 
     /// Sends one request and returns the answer as soon as its head is there.
-    pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
-        *request.version_mut() = Version::HTTP_11;
-        let body_sent = request.body_mut().watch_end();
-        if body_sent.is_some() {
-            frame_body(&mut request);
-        }
-        // Pinned here: the future holds the request, and moving it about would copy that.
-        let work = pin!(self.send_untimed(request, body_sent.as_ref()));
-        let response = timeout_after(body_sent.as_ref(), FIRST_BYTE_TIMEOUT, work).await;
-        let response = response.ok_or(Error::FirstByteTimeout)??;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::UnaskedSwitch);
-        }
-        Ok(response)
-    }
-
-    async fn send_untimed(
+    ///
+    /// The request's version is the visitor's; `affinity` is what their connection owns.
+    pub async fn send(
         &self,
         mut request: Request<RequestBody>,
-        body_sent: Option<&CancellationToken>,
+        affinity: &Affinity,
     ) -> Result<Response<ResponseBody>, Error> {
-        while let Some(mut lease) = self.pool.take(body_sent) {
+        let upload = request.body_mut().watch();
+        let looks = if request.version() >= Version::HTTP_2 { Looks::Once } else { Looks::Repeated };
+        let silence = Silence::new(self.limits.idle, looks, upload.clone());
+        let protocol = self.connector.protocol(&request);
+        let upload = upload.as_ref();
+        // Pinned here: the future holds the request, and moving it about would copy that.
+        match protocol {
+            Protocol::Http1 => {
+                *request.version_mut() = Version::HTTP_11;
+                let work = pin!(self.send_http1(request, upload, affinity, silence));
+                self.wait(work, upload, looks).await
+            }
+            Protocol::Http2 => {
+                // Boxed, so that the other kind of request does not carry the room for this one about.
+                let mut work = Box::pin(self.multiplexer.send(&self.connector, request, self.limits.connect));
+                let response = self.wait(work.as_mut(), upload, looks).await?;
+                Ok(response.map(|incoming| ResponseBody::multiplexed(incoming, silence)))
+            }
+        }
+    }
+
+    async fn send_http1(
+        &self,
+        mut request: Request<RequestBody>,
+        upload: Option<&Arc<Upload>>,
+        affinity: &Affinity,
+        silence: Silence,
+    ) -> Result<Response<ResponseBody>, Error> {
+        if upload.is_some() {
+            frame_body(&mut request);
+            if request.headers().contains_key(EXPECT) {
+                hold_until_continue(&mut request);
+            }
+        }
+        let choice = affinity.choose(&self.pool, request.headers());
+        let mut tries = Tries::First;
+        let (mut lease, response) = loop {
+            let kept = if tries == Tries::First { choice.pool().take(upload) } else { None };
+            let Some(mut lease) = kept else {
+                let mut lease = choice.pool().lend(Box::pin(self.open()).await?, upload);
+                let response = lease.sender().send_request(request).await?;
+                break (lease, response);
+            };
             if lease.sender().ready().await.is_err() {
                 continue;
             }
             let again = (lease.rested() >= MAY_BE_STALE).then(|| second_try(&request)).flatten();
             match lease.sender().try_send_request(request).await {
-                Ok(response) => return Ok(lease.answered(response)),
+                Ok(response) => break (lease, response),
                 Err(mut error) => match (error.take_message(), again) {
                     // Nothing of it went out, or it may safely go out twice.
                     (Some(unsent), _) => request = unsent,
-                    (None, Some(copy)) if !error.error().is_parse() => request = copy,
-                    (None, _) => return Err(Error::Broken(error.into_error())),
+                    (None, Some(copy)) if !lease.has_heard() => (request, tries) = (copy, Tries::Second),
+                    (None, _) => return Err(error.into_error().into()),
                 },
             }
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::UnaskedSwitch);
         }
-        let sender = self.connect(Upgrades::Refused).await?;
-        let mut lease = self.pool.lend(sender, body_sent);
-        match lease.sender().send_request(request).await {
-            Ok(response) => Ok(lease.answered(response)),
-            Err(error) => Err(Error::Broken(error)),
+        if let Some(own) = affinity.claim(&self.pool, &response) {
+            lease.move_to(&own);
         }
+        // With a length nothing else is to be known; most answers have one.
+        if response.body().size_hint().exact().is_none() && check_coding(response.headers())? == Lengths::Two {
+            lease.use_no_more();
+        }
+        Ok(lease.answered(response, silence))
     }
 
     /// Sends a request that may switch protocols (RFC 9110 §7.8), on a connection of its own.
+    ///
+    /// Over HTTP/2 none can: the offer is withdrawn, as whoever gets one may ignore it.
     pub async fn send_upgrade(&self, mut request: Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
+        if self.connector.protocol(&request) == Protocol::Http2 {
+            request.headers_mut().remove(UPGRADE);
+            return self.send(request, &Affinity::default()).await;
+        }
         *request.version_mut() = Version::HTTP_11;
-        let mut sender = self.connect(Upgrades::Possible).await?;
-        let response = timeout(FIRST_BYTE_TIMEOUT, sender.send_request(request))
-            .await
-            .map_err(|_| Error::FirstByteTimeout)?
-            .map_err(Error::Broken)?;
-        Ok(response.map(ResponseBody::unpooled))
+        let stream = self.connect().await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move { drop(connection.with_upgrades().await) });
+        let work = pin!(async { Ok(sender.send_request(request).await?) });
+        let response = self.wait(work, None, Looks::Repeated).await?;
+        Ok(response
+            .map(|incoming| ResponseBody::unpooled(incoming, Silence::new(self.limits.idle, Looks::Repeated, None))))
     }
 
     /// Lets go of connections that nobody has used for a while.
     pub fn drop_rested(&self) {
-        self.pool.drop_rested(instant());
+        let now = instant();
+        self.pool.drop_rested(now);
+        self.multiplexer.drop_rested(now);
     }
 
-    async fn connect(&self, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error> {
-        timeout(CONNECT_TIMEOUT, self.connector.connect(upgrades)).await.map_err(|_| Error::ConnectTimeout)?
+    /// A new connection. Its making takes much room, so a request that needs none must not carry it.
+    async fn open(&self) -> Result<Connection, Error> {
+        Ok(Connection::open(self.connect().await?).await?)
+    }
+
+    async fn connect(&self) -> Result<Stream, Error> {
+        let limit = self.limits.connect;
+        let stream = timeout(limit, self.connector.connect(Protocol::Http1)).await;
+        stream.map_err(|_| Error::ConnectTimeout(limit))?.map_err(Error::Connect)
+    }
+
+    /// Waits for the head of an answer: while the request's body is on its way for as long as
+    /// that moves, and from its end for the first byte.
+    async fn wait<T>(
+        &self,
+        mut work: Pin<&mut impl Future<Output = Result<T, Error>>>,
+        upload: Option<&Arc<Upload>>,
+        looks: Looks,
+    ) -> Result<T, Error> {
+        let mut patience = Patience::new(looks);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            let AppLimits { first_byte, idle, .. } = self.limits;
+            // As for answers: a visitor's connection in HTTP/1.1 knows by itself when its body rests.
+            let idle = idle.filter(|_| looks == Looks::Once);
+            match upload.filter(|upload| !upload.is_over()) {
+                None => {
+                    let over = patience.poll_end(cx, first_byte, u32::MAX);
+                    over.map(|()| Err(Error::FirstByteTimeout(first_byte.unwrap_or_default())))
+                }
+                Some(upload) => patience.poll_end(cx, idle, upload.mark()).map(|()| {
+                    let idle = idle.unwrap_or_default();
+                    Err(if upload.awaits_visitor() { Error::VisitorIdle(idle) } else { Error::UpstreamIdle(idle) })
+                }),
+            }
+        })
+        .await
+    }
+}
+
+/// Whether a request has been sent already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    First,
+    /// It goes out on a new connection: there is no third try.
+    Second,
+}
+
+/// The visitor waits for a word before sending the body (RFC 9110 §10.1.1): until the upstream
+/// says it, nobody asks them for it, and an upstream that refuses need not read it.
+fn hold_until_continue(request: &mut Request<RequestBody>) {
+    let told = Arc::new(Notify::new());
+    let tell = Arc::clone(&told);
+    hyper::ext::on_informational(request, move |answer| {
+        if answer.status() == StatusCode::CONTINUE {
+            tell.notify_one();
+        }
+    });
+    request.body_mut().hold(async move { drop(timeout(CONTINUE_TIMEOUT, told.notified()).await) });
+}
+
+/// How often an answer says how long it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lengths {
+    OneOrNone,
+    Two,
+}
+
+/// Whether we can say what an answer in chunks, or without an end of its own, is made of (RFC 9112 §6.1).
+///
+/// hyper takes the chunks off and leaves any other coding in the body, of which the visitor would
+/// never hear. `Content-Length` beside `chunked` is void (§6.3), and a sign that somebody is mistaken
+/// about where the answer ends.
+fn check_coding(headers: &HeaderMap) -> Result<Lengths, Error> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(Lengths::OneOrNone),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Ok(if headers.contains_key(CONTENT_LENGTH) { Lengths::Two } else { Lengths::OneOrNone })
+        }
+        _ => Err(Error::Coding),
     }
 }
 
@@ -184,90 +370,5 @@ fn second_try(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     Some(copy)
 }
 
-/// Runs `work`, but not much longer than `limit` after `start` was cancelled.
-///
-/// No timer of its own: that would cost each request 2,000 instructions for a limit
-/// of minutes. The clock is looked at whenever the connection that waits is looked
-/// at, which its one timer sees to every few seconds (`listener`).
-async fn timeout_after<T>(
-    start: Option<&CancellationToken>,
-    limit: Duration,
-    mut work: Pin<&mut impl Future<Output = T>>,
-) -> Option<T> {
-    let (mut looks, mut since) = (0_u32, None);
-    poll_fn(|cx| {
-        if let Poll::Ready(done) = work.as_mut().poll(cx) {
-            return Poll::Ready(Some(done));
-        }
-        // Nearly every answer is there at the second look; no clock has run until then.
-        looks = looks.saturating_add(1);
-        if looks > 1 && start.is_none_or(CancellationToken::is_cancelled) {
-            let now = instant();
-            if now.duration_since(*since.get_or_insert(now)) >= limit {
-                return Poll::Ready(None);
-            }
-        }
-        Poll::Pending
-    })
-    .await
-}
-
 #[cfg(test)]
-mod tests {
-    use std::{future::pending, task::Context};
-
-    use super::*;
-
-    /// What the second look at a request that is never answered brings.
-    fn look(start: Option<&CancellationToken>, limit: Duration) -> Poll<Option<()>> {
-        let mut never = pin!(pending());
-        let mut waiting = pin!(timeout_after(start, limit, never.as_mut()));
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        assert_eq!(waiting.as_mut().poll(&mut context), Poll::Pending, "the first look never ends it");
-        waiting.poll(&mut context)
-    }
-
-    #[test]
-    fn the_time_for_an_answer_runs_from_the_end_of_the_body() {
-        let sending = CancellationToken::new();
-        assert_eq!(look(Some(&sending), Duration::ZERO), Poll::Pending);
-        sending.cancel();
-        assert_eq!(look(Some(&sending), Duration::ZERO), Poll::Ready(None));
-        assert_eq!(look(None, Duration::ZERO), Poll::Ready(None), "without a body it runs at once");
-        assert_eq!(look(None, Duration::from_mins(5)), Poll::Pending);
-    }
-
-    #[test]
-    fn a_body_without_a_length_goes_in_chunks_whatever_the_method() {
-        for (method, length, framed) in
-            [(Method::GET, None, true), (Method::HEAD, None, true), (Method::GET, Some("5"), false)]
-        {
-            let mut request = Request::new(RequestBody::empty());
-            *request.method_mut() = method;
-            request.headers_mut().extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from_static(length))));
-            frame_body(&mut request);
-            assert_eq!(request.headers().contains_key(TRANSFER_ENCODING), framed, "{request:?}");
-        }
-    }
-
-    #[test]
-    fn only_what_is_idempotent_and_has_no_body_may_be_sent_twice() {
-        for (method, twice) in [
-            (Method::GET, true),
-            (Method::HEAD, true),
-            (Method::OPTIONS, true),
-            (Method::PUT, true),
-            (Method::DELETE, true),
-            (Method::POST, false),
-            (Method::PATCH, false),
-        ] {
-            let request = Request::builder().method(method.clone()).uri("/a?b").header("x", "1");
-            let request = request.body(RequestBody::empty()).expect("a request");
-            let copy = second_try(&request);
-            assert_eq!(copy.is_some(), twice, "{method}");
-            if let Some(copy) = copy {
-                assert_eq!((copy.method(), copy.uri(), copy.headers()), (&method, request.uri(), request.headers()));
-            }
-        }
-    }
-}
+mod tests;

@@ -6,9 +6,9 @@ use ipnet::IpNet;
 use crate::{
     config::{
         fault::{Fault, Place, Reported, quoted},
+        listen::parse_network,
         provider::{Providers, parse_claim_path},
         section::{Placed, Reading, Section, Wrong},
-        server::parse_network,
     },
     identity::{EmailAddress, EmailDomain, ProviderId},
 };

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     config::{
@@ -12,6 +12,7 @@ use crate::{
         location, pem,
         provider::{Providers, parse_name, read_id},
         section::{Placed, Reading, Section, Unique, Wrong},
+        upstream::{UpstreamUrl, read_upstream},
     },
     identity::{AppId, ProviderId},
 };
@@ -83,27 +84,6 @@ impl PublicUrl {
     /// The same for another host of the app.
     pub fn origin_at(&self, host: &str) -> String {
         Self { host: host.to_owned(), ..self.clone() }.origin()
-    }
-}
-
-/// Where the app's server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamUrl {
-    /// Plain or over TLS.
-    pub scheme: Scheme,
-    /// Name or address; IPv6 without brackets, as a resolver takes it.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// `upstream_tls.ca_file`: PEM certificates trusted beside the system's.
-    pub extra_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
-}
-
-impl UpstreamUrl {
-    /// Host and port as a `Host` header and a URL spell them; the scheme's own port is left out.
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == self.scheme.default_port() { host } else { format!("{host}:{}", self.port) }
     }
 }
 
@@ -275,35 +255,6 @@ fn read_hosts(
     let claims: Vec<_> = hosts.iter().map(|host| taken.claim(section.report(), host, host.place)).collect();
     claims.into_iter().collect::<Reading<()>>()?;
     Ok(hosts.into_iter().map(|host| host.value).collect())
-}
-
-fn read_upstream(section: &Section<'_>) -> Reading<Placed<UpstreamUrl>> {
-    let tls = section.table("upstream_tls", "app.upstream_tls", |section| pem::read_roots(section, "ca_file"));
-    let url = section.required("upstream", "\"http://127.0.0.1:8080\"", |text| {
-        if let Some(kind) = ["h2c://", "unix:"].iter().find(|kind| text.starts_with(**kind)) {
-            return Err(
-                Wrong::new(format_args!("= \"{kind}…\" is not in this version")).help("write http:// or https://")
-            );
-        }
-        location::parse_origin(text)
-    })?;
-    let scheme = location::scheme(&url);
-    let extra_roots = match (tls?, scheme) {
-        (Some(_), Scheme::Http) => {
-            return Err(section.report().add(
-                section
-                    .fault(&["upstream_tls"], "`upstream_tls` means nothing for an upstream in plain http")
-                    .related(url.place, "this is not https"),
-            ));
-        }
-        (roots, _) => roots.unwrap_or_default(),
-    };
-    let host = match url.host() {
-        Some(Host::Ipv6(address)) => address.to_string(),
-        Some(host) => host.to_string(),
-        None => String::new(),
-    };
-    Ok(Placed { value: UpstreamUrl { scheme, host, port: port(&url), extra_roots }, place: url.place })
 }
 
 fn read_limits(section: &Section<'_>) -> Reading<AppLimits> {

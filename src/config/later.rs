@@ -5,10 +5,9 @@
 //! when its reader asks for the key, and this module when the last entry does.
 
 /// Keys by section.
-const KEYS: [(&str, &[&str]); 11] = [
+const KEYS: [(&str, &[&str]); 9] = [
     ("", &["mail", "pages", "compat"]),
-    ("server", &["admin_socket", "admin_url", "health_path", "proxy_protocol", "admins", "compat"]),
-    ("server.tls", &["client_ca"]),
+    ("server", &["admin_socket", "admin_url", "health_path", "admins", "compat"]),
     ("store", &["audit_retention"]),
     (
         "session",
@@ -87,7 +86,6 @@ const KEYS: [(&str, &[&str]); 11] = [
             "sign_in",
         ],
     ),
-    ("app.upstream_tls", &["server_name", "certificate", "private_key", "insecure_skip_verify"]),
     ("app.access", &["allow_file", "admins", "consent", "required_claims"]),
     ("app.route", &["on_anonymous"]),
 ];

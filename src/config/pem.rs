@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use rustls::{
+    RootCertStore,
     crypto::aws_lc_rs,
     pki_types::{
         CertificateDer, PrivateKeyDer,
@@ -30,6 +31,21 @@ pub(super) fn read_roots(section: &Section<'_>, key: &'static str) -> Reading<Ve
         Some(path) => read_certificates(section, key, &path),
         None => Ok(Vec::new()),
     }
+}
+
+/// The file of a key that names authorities, known to hold some; `None` where the key is not set.
+pub(super) fn check_authorities(section: &Section<'_>, key: &'static str) -> Reading<Option<PathBuf>> {
+    let Some(path) = section.path(key)? else { return Ok(None) };
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(section, key, &path)? {
+        roots.add(certificate).map_err(|error| {
+            section.report().add(
+                Fault::at(path.place, format!("the file of `{key}` holds a certificate that cannot be used: {error}"))
+                    .label(format!("read as {}", show_path(&path))),
+            )
+        })?;
+    }
+    Ok(Some(path.value))
 }
 
 /// `certificate` and `private_key`, which belong together.

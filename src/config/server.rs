@@ -1,7 +1,7 @@
 //! `[server]`, `[server.tls]`, `[server.limits]` and `[log]`.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     ops::RangeInclusive,
     path::PathBuf,
@@ -14,14 +14,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{
     fault::quoted,
+    listen::{self, Listen, UnixPeers},
     path_pattern::is_unreserved,
     pem,
-    section::{Reading, Section, Unique, Wrong},
+    section::{Reading, Section, Wrong},
 };
-
-/// Where visitors come in and where the ops listener is, unless the file says otherwise.
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4180);
-const DEFAULT_OPS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4181);
 
 /// The longest that stopping may be made to take.
 const MAX_DRAIN: Duration = Duration::from_hours(1);
@@ -45,13 +42,17 @@ const MAX_CONNECTIONS: u32 = 10_000_000;
 #[derive(Debug)]
 pub struct Server {
     /// Where visitors come in; at least one.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
     /// Where `/livez`, `/readyz` and `/metrics` are; `None` = off.
     pub ops_listen: Option<SocketAddr>,
     /// The path of our own endpoints below each app's public URL: one slash in front, none behind.
     pub prefix: String,
-    /// Whose `X-Forwarded-*` are believed.
+    /// Whose `X-Forwarded-*` and PROXY headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether peers on Unix sockets are believed as well.
+    pub unix_peers: UnixPeers,
+    /// Whether each connection begins with a PROXY header.
+    pub proxy_protocol: ProxyProtocol,
     /// How long it stays up, not ready, before it stops accepting.
     pub drain_delay: Duration,
     /// How long requests in flight may take after that.
@@ -59,9 +60,27 @@ pub struct Server {
     /// How many worker threads.
     pub workers: NonZeroUsize,
     /// `[server.tls]`; `None` = plain HTTP.
-    pub tls: Option<TlsIdentity>,
+    pub tls: Option<Tls>,
     /// `[server.limits]`
     pub limits: Limits,
+}
+
+/// `server.proxy_protocol`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// Every connection must begin with a header, and may come from trusted proxies only.
+    Required,
+    /// Connections begin with what the visitor sends.
+    Off,
+}
+
+/// `[server.tls]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// For every name that no app has a certificate of its own for.
+    pub identity: TlsIdentity,
+    /// A file of authorities: who connects must show a certificate of one of them.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// A certificate chain and its private key, both PEM; checked to belong together where they are read.
@@ -88,7 +107,7 @@ pub struct Limits {
     pub keepalive: Duration,
     /// How many connections of visitors may stand at a time, on all listeners and workers together; `None` = any
     /// number.
-    pub connections: Option<NonZeroUsize>,
+    pub connections: Option<NonZeroU32>,
     /// How many sign-ins one client address may begin in a minute; `None` = any number.
     pub sign_ins_per_client: Option<NonZeroU32>,
 }
@@ -116,78 +135,31 @@ pub enum LogFormat {
 }
 
 pub(super) fn read_server(section: &Section<'_>) -> Reading<Server> {
-    let listen = read_listen(section);
-    let ops_listen = read_ops_listen(section, listen.as_deref().ok());
+    let listen = listen::read_listen(section);
+    let ops_listen = listen::read_ops_listen(section, listen.as_deref().ok());
     let prefix = section.optional("prefix", parse_prefix);
-    let trusted_proxies = read_trusted_proxies(section);
+    let trusted_proxies = listen::read_trusted_proxies(section);
+    let proxy_protocol = section.flag("proxy_protocol", false);
     let drain_delay = section.duration("drain_delay", Duration::from_secs(5), Duration::ZERO..=MAX_DRAIN);
     let drain_timeout = section.duration("drain_timeout", Duration::from_secs(20), Duration::ZERO..=MAX_DRAIN);
     let workers = section.integer("workers", 0, 0..=MAX_WORKERS);
-    let tls = section.table("tls", "server.tls", pem::read_identity);
+    let tls = section.table("tls", "server.tls", read_tls);
     let limits = section.table_or_empty("limits", "server.limits", read_limits);
+    let (listen, trusted_proxies, proxy_protocol) = (listen?, trusted_proxies?, proxy_protocol?);
+    listen::check_peers(section, &listen, &trusted_proxies, proxy_protocol)?;
+    let (trusted_proxies, unix_peers) = trusted_proxies;
     Ok(Server {
-        listen: listen?,
+        listen,
         ops_listen: ops_listen?,
         prefix: prefix?.map_or_else(|| "/_vestibule".to_owned(), |prefix| prefix.value),
-        trusted_proxies: trusted_proxies?,
+        trusted_proxies,
+        unix_peers,
+        proxy_protocol: if proxy_protocol { ProxyProtocol::Required } else { ProxyProtocol::Off },
         drain_delay: drain_delay?,
         drain_timeout: drain_timeout?,
         workers: worker_count(workers?),
         tls: tls?,
         limits: limits?,
-    })
-}
-
-fn read_listen(section: &Section<'_>) -> Reading<Vec<SocketAddr>> {
-    let Some(addresses) = section.list("listen", parse_address)? else { return Ok(vec![DEFAULT_LISTEN]) };
-    if addresses.is_empty() {
-        return Err(section.report().add(
-            section.fault(&["listen"], "`listen` names no address").help("without the key it is [\"127.0.0.1:4180\"]"),
-        ));
-    }
-    let mut unique = Unique::new("the address");
-    for address in &addresses {
-        // Port 0 is any free port, another one each time.
-        if address.port() != 0 {
-            unique.claim(section.report(), &address.to_string(), address.place)?;
-        }
-    }
-    Ok(addresses.into_iter().map(|address| address.value).collect())
-}
-
-/// Never on the visitors' listener: what it tells is not for them.
-fn read_ops_listen(section: &Section<'_>, listen: Option<&[SocketAddr]>) -> Reading<Option<SocketAddr>> {
-    let ops = section.optional("ops_listen", parse_address)?;
-    if section.is_off("ops_listen") {
-        return Ok(None);
-    }
-    let ops = ops.map_or(DEFAULT_OPS_LISTEN, |address| address.value);
-    if ops.port() != 0 && listen.is_some_and(|listen| listen.contains(&ops)) {
-        return Err(section.report().add(
-            section
-                .fault(&["ops_listen", "listen"], format!("`ops_listen` is {ops}, and so is an address of `listen`"))
-                .why("metrics and readiness are never answered where visitors come in")
-                .help("give it a port of its own, or \"\" for none"),
-        ));
-    }
-    Ok(Some(ops))
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, Wrong> {
-    if text.starts_with("unix:") || text.starts_with("systemd:") {
-        return Err(
-            Wrong::new("takes TCP addresses only in this version").help("write, for example, \"127.0.0.1:4180\"")
-        );
-    }
-    text.parse().map_err(|_| {
-        let wrong = Wrong::new("must be an IP address with a port");
-        match text.rsplit_once(':') {
-            Some(("localhost", port)) => wrong.help(format!("write \"127.0.0.1:{}\"", quoted(port))),
-            Some(("" | "*", port)) => {
-                wrong.help(format!("all interfaces are \"0.0.0.0:{0}\" or \"[::]:{0}\"", quoted(port)))
-            }
-            _ => wrong.help("write, for example, \"127.0.0.1:4180\" or \"[::1]:4180\""),
-        }
     })
 }
 
@@ -202,34 +174,10 @@ fn parse_prefix(text: &str) -> Result<String, Wrong> {
         .help("write, for example, \"/_vestibule\""))
 }
 
-fn read_trusted_proxies(section: &Section<'_>) -> Reading<Vec<IpNet>> {
-    let proxies = section.list("trusted_proxies", parse_network)?.unwrap_or_default();
-    for proxy in proxies.iter().filter(|proxy| proxy.prefix_len() == 0) {
-        section.report().warn(
-            Some(proxy.place),
-            format_args!("`trusted_proxies` holds {}: every client can state its own address and host", proxy.value),
-        );
-    }
-    Ok(proxies.into_iter().map(|proxy| proxy.value).collect())
-}
-
-/// One address, or a range in CIDR notation (RFC 4632 §3.1).
-pub(super) fn parse_network(text: &str) -> Result<IpNet, Wrong> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
-    }
-    let network: IpNet = text.parse().map_err(|_| {
-        Wrong::new("must be an IP address or a range of them")
-            .help("write, for example, \"10.0.0.0/8\" or \"192.0.2.1\"")
-    })?;
-    if network.trunc() == network {
-        return Ok(network);
-    }
-    Err(Wrong::new(format_args!("has bits set beyond its first {}", network.prefix_len())).help(format!(
-        "write \"{}\" for the range, or \"{}\" for the one address",
-        network.trunc(),
-        network.addr()
-    )))
+fn read_tls(section: &Section<'_>) -> Reading<Tls> {
+    let identity = pem::read_identity(section);
+    let client_ca = pem::check_authorities(section, "client_ca");
+    Ok(Tls { identity: identity?, client_ca: client_ca? })
 }
 
 /// 0 is one for each core that the process may use.
@@ -257,7 +205,7 @@ fn read_limits(section: &Section<'_>) -> Reading<Limits> {
         uri_bytes: in_memory(uri_bytes?),
         header_timeout: header_timeout?,
         keepalive: keepalive?,
-        connections: NonZeroUsize::new(in_memory(connections?.into())),
+        connections: NonZeroU32::new(connections?),
         sign_ins_per_client: sign_ins_per_client?,
     })
 }

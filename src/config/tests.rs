@@ -9,6 +9,7 @@ use crate::config::{
     access::RouteAccess,
     app::Scheme,
     provider::{ClientAuth, TrustEmail, UserInfo},
+    upstream::{UpstreamUrl, Verification},
 };
 
 mod faults;
@@ -71,7 +72,9 @@ fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
 fn what_is_not_written_has_the_defaults_of_the_contract() {
     let config = accepted(MINIMAL);
     let server = &config.server;
-    assert_eq!(server.listen, ["127.0.0.1:4180".parse().expect("an address")]);
+    assert_eq!(server.listen, [Listen::Tcp("127.0.0.1:4180".parse().expect("an address"))]);
+    assert_eq!((server.unix_peers, server.proxy_protocol), (UnixPeers::Untrusted, ProxyProtocol::Off));
+    assert_eq!(server.limits.connections.map(std::num::NonZero::get), Some(20_000));
     assert_eq!(server.ops_listen, Some("127.0.0.1:4181".parse().expect("an address")));
     assert_eq!(server.prefix, "/_vestibule");
     assert!(server.trusted_proxies.is_empty() && server.tls.is_none());
@@ -98,7 +101,7 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     let app = &config.apps[0];
     assert_eq!((app.name.as_str(), app.hosts.as_slice()), ("wiki", ["wiki.example.com".to_owned()].as_slice()));
     assert_eq!((app.public_url.scheme, app.public_url.port), (Scheme::Https, 443));
-    assert_eq!((app.upstream.host.as_str(), app.upstream.port), ("127.0.0.1", 8080));
+    assert_eq!(app.upstream.origin(), "http://127.0.0.1:8080");
     assert!(app.preserve_host && app.routes.is_empty());
     assert!(Arc::ptr_eq(&app.providers[0], provider));
     assert_eq!((app.limits.body_bytes, app.limits.connect), (None, Duration::from_secs(5)));
@@ -114,6 +117,29 @@ fn an_issuer_is_kept_as_it_is_written() {
         let config = accepted(&MINIMAL.replace("https://id.example.com", issuer));
         assert_eq!(config.providers[0].issuer.as_str(), issuer);
     }
+}
+
+#[test]
+fn it_listens_on_addresses_on_files_and_on_what_systemd_holds() {
+    let unix = |path: &str, mode| Listen::Unix(UnixSocket { path: PathBuf::from(path), mode });
+    for (text, expected) in [
+        ("[::1]:80", Listen::Tcp("[::1]:80".parse().expect("an address"))),
+        ("unix:/run/vestibule.sock", unix("/run/vestibule.sock", 0o660)),
+        ("unix:/run/vestibule.sock?mode=0600", unix("/run/vestibule.sock", 0o600)),
+        ("unix:/run/vestibule.sock?mode=777", unix("/run/vestibule.sock", 0o777)),
+        ("systemd:", Listen::Systemd(None)),
+        ("systemd:vestibule.socket", Listen::Systemd(Some("vestibule.socket".to_owned()))),
+    ] {
+        let config = accepted(&format!("server.listen = [\"{text}\"]\n{MINIMAL}"));
+        assert_eq!(config.server.listen, [expected], "{text}");
+    }
+    let config = accepted(&format!(
+        "server.listen = [\"unix:/a\", \"127.0.0.1:0\", \"127.0.0.1:0\"]\nserver.trusted_proxies = [\"unix\", \"10.0.0.0/8\"]\n\
+         server.proxy_protocol = true\nserver.limits.connections = 0\n{MINIMAL}"
+    ));
+    let server = config.server;
+    assert_eq!((server.listen.len(), server.unix_peers, server.trusted_proxies.len()), (3, UnixPeers::Trusted, 1));
+    assert_eq!((server.proxy_protocol, server.limits.connections), (ProxyProtocol::Required, None));
 }
 
 #[test]
@@ -150,7 +176,7 @@ fn an_app_without_bounds_has_none() {
 #[test]
 fn the_environment_is_filled_into_strings() {
     let config = accepted(&MINIMAL.replace("127.0.0.1:8080", "${HOST:-127.0.0.1}:${PORT}"));
-    assert_eq!((config.apps[0].upstream.host.as_str(), config.apps[0].upstream.port), ("127.0.0.1", 4444));
+    assert_eq!(config.apps[0].upstream.origin(), "http://127.0.0.1:4444");
 }
 
 #[test]
@@ -188,7 +214,36 @@ fn hosts_are_folded_as_a_browser_folds_them() {
 #[test]
 fn an_ipv6_upstream_has_no_brackets_for_the_resolver() {
     let config = accepted(&MINIMAL.replace("127.0.0.1:8080", "[::1]"));
-    assert_eq!((config.apps[0].upstream.host.as_str(), config.apps[0].upstream.port), ("::1", 80));
+    let to = config.apps[0].upstream.host_port().expect("an address");
+    assert_eq!((to.host.as_str(), to.port), ("::1", 80));
+}
+
+#[test]
+fn the_scheme_of_an_upstream_says_how_it_is_spoken_to() {
+    let read = |url: &str| accepted(&MINIMAL.replace("http://127.0.0.1:8080", url)).apps.remove(0);
+    for (url, kind, origin, authority) in [
+        ("http://127.0.0.1", "Http(", "http://127.0.0.1", "127.0.0.1"),
+        ("https://wiki.internal:443", "Https(", "https://wiki.internal", "wiki.internal"),
+        ("h2c://[::1]:50051", "H2c(", "http://[::1]:50051", "[::1]:50051"),
+        ("unix:/run/wiki.sock", "Unix(", "http://localhost", "localhost"),
+    ] {
+        let upstream = &read(url).upstream;
+        assert!(format!("{upstream:?}").starts_with(kind), "{upstream:?}");
+        assert_eq!((upstream.origin().as_str(), upstream.authority().as_str()), (origin, authority));
+    }
+}
+
+#[test]
+fn an_upstream_that_need_not_prove_itself_is_warned_of() {
+    let app = "upstream_tls = { insecure_skip_verify = true, server_name = \"wiki.internal\" }\npublic_url";
+    let text = MINIMAL.replace("public_url", app).replace("http://127", "https://127");
+    let config = accepted(&text);
+    let UpstreamUrl::Https(_, tls) = &config.apps[0].upstream else { panic!("{:?}", config.apps[0].upstream) };
+    assert_eq!(tls.verification, Verification::Skipped);
+    assert_eq!(tls.server_name.to_str(), "wiki.internal");
+    assert!(config.warnings.iter().any(|warning| warning.contains("insecure_skip_verify")), "{:?}", config.warnings);
+    let accepted = accepted(&text.replace("true", "false"));
+    assert!(!accepted.warnings.iter().any(|warning| warning.contains("insecure")), "{:?}", accepted.warnings);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, COOKIE, Entry, HOST, UPGRADE},
+    header::{CONNECTION, COOKIE, Entry, HOST, TE, UPGRADE},
 };
 
 use super::Front;
@@ -22,7 +22,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Removes whatever a visitor must not say: who they are, where they come from,
 /// what concerns this connection only, and our cookies.
 pub(super) fn cleanse(headers: &mut HeaderMap, removals: Removals, overrides: MethodOverrides) {
-    let Removals { names, method_overrides, connection, cookies } = removals;
+    let Removals { names, method_overrides, connection, trailers, cookies } = removals;
     if connection == Presence::Present {
         let declared: Vec<_> = connection_options(headers).collect();
         for name in declared {
@@ -36,6 +36,11 @@ pub(super) fn cleanse(headers: &mut HeaderMap, removals: Removals, overrides: Me
         for name in method_overrides {
             headers.remove(name);
         }
+    }
+    if trailers == Presence::Present {
+        // They pass to whoever reads them; the field itself is about the connection (RFC 9110 §10.1.4).
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
     if cookies == Presence::Present {
         remove_our_cookies(headers);

@@ -14,7 +14,10 @@ use thiserror::Error;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::{guest::Guest, worker::Finish};
-use crate::{session::Pulse, upstream::ResponseBody};
+use crate::{
+    session::Pulse,
+    upstream::{BrokenBody, ResponseBody},
+};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -45,8 +48,8 @@ struct Stream {
 #[derive(Debug, Error)]
 pub enum Broken {
     /// The upstream broke off.
-    #[error("the upstream broke off: {0}")]
-    Upstream(#[source] hyper::Error),
+    #[error(transparent)]
+    Upstream(#[from] BrokenBody),
     /// The session ended while the answer was on its way.
     #[error("the session ended")]
     SessionEnded,
@@ -94,8 +97,11 @@ impl HttpBody for Body {
                 stream.poll_frame(cx, guest.map(Guest::pulse))
             }
         };
-        if let (Poll::Ready(Some(Ok(frame))), Some(finish)) = (&frame, &mut this.finish) {
-            finish.sent(frame.data_ref().map_or(0, Bytes::len));
+        if let (Poll::Ready(Some(frame)), Some(finish)) = (&frame, &mut this.finish) {
+            match frame {
+                Ok(frame) => finish.sent(frame.data_ref().map_or(0, Bytes::len)),
+                Err(broken) => finish.broke_off(broken),
+            }
         }
         frame
     }

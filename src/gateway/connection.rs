@@ -1,7 +1,6 @@
 //! What is known of the connection that a request came on.
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
@@ -9,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipnet::IpNet;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     clock::instant,
     meter::OpenConnection,
     request::{Bodies, Peer},
+    upstream::Affinity,
 };
 
 /// One visitor's connection.
@@ -26,15 +26,25 @@ pub struct Connection {
     pub activity: Activity,
     /// What its visitor has still to send.
     pub bodies: Arc<Bodies>,
+    /// What it owns of the connections to upstreams.
+    pub(super) affinity: Affinity,
     /// Counts it for as long as anything is left of it, a tunnel included.
     _counted: OpenConnection,
+    /// Its place among those that may stand at a time, held as long.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], counted: OpenConnection) -> Self {
-        let peer = Peer::new(peer, trusted_proxies);
-        Self { peer, activity: Activity::new(), bodies: Arc::default(), _counted: counted }
+    pub fn new(peer: Peer, counted: OpenConnection, place: OwnedSemaphorePermit) -> Self {
+        Self {
+            peer,
+            activity: Activity::new(),
+            bodies: Arc::default(),
+            affinity: Affinity::default(),
+            _counted: counted,
+            _place: place,
+        }
     }
 
     /// Whether something may be on its way that nobody waits for any more: the rest of a body, or of a head.
@@ -102,8 +112,28 @@ const MAX_ENDING: Duration = Duration::from_secs(2);
 /// What stands for a rest without a bound.
 const FOR_EVER: u64 = u64::MAX;
 
+/// The same, for others to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Not a byte has come.
+    Nothing,
+    /// A head has begun to arrive.
+    Receiving,
+    /// A request is being answered.
+    Answering,
+    /// The last answer is out.
+    Resting,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Activity {
-    fn new() -> Self {
+    /// That of a connection which has just been accepted.
+    pub fn new() -> Self {
         let (phase, since, moved) = (AtomicU8::new(FRESH), AtomicU64::new(0), AtomicBool::new(false));
         Self { phase, since, moved, rest: AtomicU64::new(FOR_EVER), accepted: instant() }
     }
@@ -128,8 +158,18 @@ impl Activity {
         self.moved.swap(false, Ordering::Relaxed)
     }
 
+    /// What it is doing at this moment.
+    pub fn doing(&self) -> Doing {
+        match self.phase.load(Ordering::Relaxed) {
+            FRESH => Doing::Nothing,
+            HEAD | BEGUN => Doing::Receiving,
+            IDLE => Doing::Resting,
+            _ => Doing::Answering,
+        }
+    }
+
     /// A head is complete.
-    pub(super) fn busy(&self) {
+    pub(crate) fn busy(&self) {
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
@@ -165,7 +205,7 @@ impl Activity {
     }
 
     /// An answer is over.
-    pub(super) fn idle(&self, now: Instant) {
+    pub(crate) fn idle(&self, now: Instant) {
         self.enter(IDLE, now);
     }
 
@@ -203,7 +243,9 @@ mod tests {
         let (head, rest) = (Duration::from_secs(10), Duration::from_secs(75));
         let due = || activity.deadline(head, rest).map(|due| due.duration_since(activity.accepted));
         assert_eq!((due(), activity.is_in_a_head()), (Some(head), false), "nothing yet");
+        assert_eq!(activity.doing(), Doing::Nothing);
         activity.received();
+        assert_eq!(activity.doing(), Doing::Receiving);
         assert_eq!(
             (due(), activity.is_in_a_head()),
             (Some(head), true),
@@ -218,14 +260,16 @@ mod tests {
             "the upstream is waited for"
         );
         activity.answering();
+        assert_eq!(activity.doing(), Doing::Answering);
         assert_eq!((due(), activity.rest_of_an_answer()), (None, Some(Duration::from_mins(5))));
         activity.may_rest(None);
         assert_eq!(activity.rest_of_an_answer(), None, "for ever");
         activity.idle(instant());
-        assert!(due() >= Some(rest));
+        assert!(due() >= Some(rest) && activity.doing() == Doing::Resting);
         activity.received();
         assert!(due() < Some(rest) && activity.is_in_a_head(), "the next head");
         activity.ending(instant());
+        assert_eq!(activity.doing(), Doing::Answering, "there is still something to be said");
         assert!(due() >= Some(MAX_ENDING) && due() < Some(rest), "the end");
     }
 

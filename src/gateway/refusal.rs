@@ -113,7 +113,8 @@ impl Refusal {
     pub(super) fn on_the_way(error: forward::Error, body: Option<&Fate>) -> Self {
         match (error, body.map(Fate::outcome)) {
             (forward::Error::Upstream(_), Some(Outcome::TooLarge)) => Self::BodyTooLarge,
-            (forward::Error::Upstream(_), Some(Outcome::Broken)) => Self::BodyBroken,
+            (forward::Error::Upstream(_), Some(Outcome::Broken))
+            | (forward::Error::Upstream(upstream::Error::RequestBody(_)), _) => Self::BodyBroken,
             (error, _) => Self::Forward(error),
         }
     }
@@ -200,12 +201,17 @@ impl Refusal {
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(failed) => tell_login(&failed.error),
             Self::Forward(forward::Error::Upstream(error)) => match error {
-                upstream::Error::Connect(_) | upstream::Error::Broken(_) | upstream::Error::UnaskedSwitch => {
-                    telling(S::BAD_GATEWAY, text::UPSTREAM_UNREACHABLE, WayOn::Again)
-                }
-                upstream::Error::ConnectTimeout | upstream::Error::FirstByteTimeout => {
+                upstream::Error::Connect(_)
+                | upstream::Error::Broken(_)
+                | upstream::Error::Coding
+                | upstream::Error::UnaskedSwitch => telling(S::BAD_GATEWAY, text::UPSTREAM_UNREACHABLE, WayOn::Again),
+                upstream::Error::ConnectTimeout(_)
+                | upstream::Error::FirstByteTimeout(_)
+                | upstream::Error::UpstreamIdle(_) => {
                     telling(S::GATEWAY_TIMEOUT, text::UPSTREAM_TIMED_OUT, WayOn::Again)
                 }
+                upstream::Error::RequestBody(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
+                upstream::Error::VisitorIdle(_) => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Again),
             },
         }
     }
@@ -271,7 +277,12 @@ impl Refusal {
                 challenge.map(|challenge| vec![(WWW_AUTHENTICATE, challenge)]).unwrap_or_default()
             }
             // Where a message ends is in doubt, or too far off, and so is where the next one would begin.
-            Self::Framing(_) | Self::Form | Self::SlowForm | Self::BodyTooLarge | Self::BodyBroken => {
+            Self::Framing(_)
+            | Self::Form
+            | Self::SlowForm
+            | Self::BodyTooLarge
+            | Self::BodyBroken
+            | Self::Forward(forward::Error::Upstream(upstream::Error::VisitorIdle(_))) => {
                 vec![(CONNECTION, HeaderValue::from_static("close"))]
             }
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],

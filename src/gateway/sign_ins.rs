@@ -77,7 +77,10 @@ impl SignIns {
 /// Whether it looks like a proxy of ours that `server.trusted_proxies` does not know.
 fn is_unknown_proxy(client: &Client<'_>, headers: &HeaderMap) -> bool {
     let is_private = match client.address() {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        // The unspecified one is how a peer on a Unix socket goes.
+        IpAddr::V4(address) => {
+            address.is_private() || address.is_loopback() || address.is_link_local() || address.is_unspecified()
+        }
         IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
     };
     client.peer_trust() == Trust::Untrusted

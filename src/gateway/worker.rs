@@ -11,13 +11,13 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::{
-    Connection,
+    Broken, Connection,
     apps::{App, Apps},
     guest::{Guest, Prepared},
 };
 use crate::{
     clock::{Clock, Moment, instant},
-    meter::{AccessLine, OpenConnection, WorkerLog},
+    meter::{AccessLine, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
     session::Recent,
@@ -41,7 +41,7 @@ pub struct Worker {
 impl Worker {
     /// A worker for these apps; `access_log` is `None` where it is off.
     pub fn new(apps: Arc<Apps>, access_log: Option<WorkerLog>, random: &Random, clock: Clock) -> Self {
-        let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone())).collect();
+        let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone(), app.config.limits)).collect();
         Self { apps, upstreams, recent: Recent::new(random), access_log, ids: RequestIds::new(random), clock }
     }
 
@@ -49,11 +49,6 @@ impl Worker {
     pub fn tidy(&self) {
         self.upstreams.iter().for_each(Upstream::drop_rested);
         self.recent.forget_ended();
-    }
-
-    /// A connection that this worker has just accepted.
-    pub fn connection(&self, peer: IpAddr, counted: OpenConnection) -> Connection {
-        Connection::new(peer, &self.apps.trusted_proxies, counted)
     }
 
     pub(super) fn next_id(&self) -> RequestId {
@@ -160,6 +155,21 @@ impl Finish {
 
     fn count(&self, status: u16) {
         self.trace.app.as_ref().map_or(&self.worker.apps.unrouted, |app| &app.meter).count(status);
+    }
+
+    /// The answer will not come to its end, although its head is out: only the log can say why.
+    #[cold]
+    pub(super) fn broke_off(&self, broken: &Broken) {
+        let app = self.trace.app.as_ref().map_or("-", |app| app.config.id.as_str());
+        let (request_id, client) = (self.trace.id.as_str(), self.trace.client);
+        match broken {
+            Broken::Upstream(error) => {
+                tracing::warn!(request_id, reason = "upstream_broken", app, %client, %error, "an answer was cut");
+            }
+            Broken::SessionEnded => {
+                tracing::info!(request_id, reason = "session_ended", app, %client, "an answer was cut");
+            }
+        }
     }
 
     pub(super) fn sent(&mut self, bytes: usize) {

@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     Acceptor,
+    ending::ending,
     lingering::Lingering,
     watched::{Watch, Watched},
 };
@@ -57,7 +58,7 @@ where
     let mut moved = instant();
     let mut armed = next_look(moved);
     let mut timer = pin!(sleep_until(armed.into()));
-    let mut stop = pin!(acceptor.stop.cancelled());
+    let mut ending = pin!(ending(&acceptor.endings, &connection.activity));
     let mut stopping = false;
     // Both wake this task by themselves; asking them again before they have would cost each request 500 instructions.
     let mut waiting = false;
@@ -66,7 +67,7 @@ where
         if let Poll::Ready(served) = http.as_mut().poll(cx) {
             return Poll::Ready(Some(served));
         }
-        if !stopping && (!waiting || acceptor.stop.is_cancelled()) && stop.as_mut().poll(cx).is_ready() {
+        if !stopping && (!waiting || acceptor.endings.leaving.is_cancelled()) && ending.as_mut().poll(cx).is_ready() {
             stopping = true;
             connection.settle();
             http.as_mut().graceful_shutdown();

@@ -98,7 +98,7 @@ where
     let mut ending = Ending::NotYet;
     let mut armed = instant() + header_timeout;
     let mut timer = pin!(sleep_until(armed.into()));
-    let mut stop = pin!(acceptor.stop.cancelled());
+    let mut stop = pin!(acceptor.endings.leaving.cancelled());
 
     let served = poll_fn(|cx| {
         loop {
@@ -156,8 +156,7 @@ where
 fn report_malformed(acceptor: &Acceptor, connection: &Connection, frames: &Frames) {
     let malformed = frames.take_malformed();
     if malformed > 0 {
-        let unrouted = acceptor.meter.unrouted();
-        (0..malformed).for_each(|_| unrouted.refused("unparsable"));
+        (0..malformed).for_each(|_| acceptor.meter.unrouted().refused("unparsable"));
         tracing::info!(client = %connection.peer.address(), requests = malformed, "requests broke the rules of HTTP/2");
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::capacity::{Complaint, RESPITE};
 use crate::meter::{METRICS_CONTENT_TYPE, Meter};
 
 /// What `/readyz` says.
@@ -30,15 +31,21 @@ pub type Probe = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
 /// Serves until told to stop; `/livez` answers to the last.
 pub async fn serve(listener: TcpListener, meter: Meter, probe: Probe, stop: CancellationToken) {
+    let failing = Complaint::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
-        let Ok((stream, _)) = accepted.inspect_err(|error| tracing::error!(%error, "the ops listener cannot accept"))
-        else {
-            tokio::time::sleep(super::RESPITE).await;
-            continue;
+        let (stream, _) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if failing.is_due() {
+                    tracing::error!(%error, "the ops listener cannot accept; it is tried again all the time");
+                }
+                tokio::time::sleep(RESPITE).await;
+                continue;
+            }
         };
         let (meter, probe) = (meter.clone(), Arc::clone(&probe));
         tokio::spawn(async move {

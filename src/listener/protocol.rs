@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Acceptor, http1, http2};
+use super::{Acceptor, ending::too_late, http1, http2};
 use crate::gateway::Connection;
 
 pub(super) mod preface;
@@ -50,11 +50,15 @@ where
         Protocol::Http2 => http2::serve(acceptor, stream, Bytes::new(), connection).await,
         Protocol::Unsaid => {
             let opening = timeout(acceptor.header_timeout, preface::read(&mut stream));
-            match acceptor.stop.run_until_cancelled(opening).await {
-                Some(Ok(Ok(Opening::Http1(read)))) => http1::serve(acceptor, stream, read, connection).await,
-                Some(Ok(Ok(Opening::Http2(read)))) => http2::serve(acceptor, stream, read, connection).await,
-                // Stopping, out of time, or gone: nothing has been asked.
-                None | Some(Err(_) | Ok(Err(_))) => {}
+            let opening = tokio::select! {
+                opening = opening => opening,
+                () = too_late(&acceptor.endings) => return,
+            };
+            match opening {
+                Ok(Ok(Opening::Http1(read))) => http1::serve(acceptor, stream, read, connection).await,
+                Ok(Ok(Opening::Http2(read))) => http2::serve(acceptor, stream, read, connection).await,
+                // Out of time, or gone: nothing has been asked.
+                Err(_) | Ok(Err(_)) => {}
             }
         }
     }

@@ -10,7 +10,7 @@
 //! `Forwarded` (RFC 7239) is read only where no `X-Forwarded-*` came, since most
 //! proxies that write these pass a visitor's `Forwarded` through unseen.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
@@ -42,6 +42,20 @@ impl Peer {
     pub fn new(address: IpAddr, trusted_proxies: &[IpNet]) -> Self {
         let address = address.to_canonical();
         Self { address, trust: trust(address, trusted_proxies), text: address_value(address) }
+    }
+
+    /// The peer on a Unix socket, which has no address. It goes by 0.0.0.0, "this host on this network" (RFC 1122
+    /// §3.2.1.3): no range of an `ip` condition holds it by accident, as one with 127.0.0.1 would, and an upstream
+    /// that parses `X-Forwarded-For` can read it.
+    pub fn on_this_host(trust: Trust) -> Self {
+        let address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self { address, trust, text: address_value(address) }
+    }
+
+    /// The same peer, speaking for somebody whom it does not name.
+    #[must_use]
+    pub fn on_behalf_of_a_stranger(self) -> Self {
+        Self { trust: Trust::Untrusted, ..self }
     }
 
     /// Its address.
@@ -170,7 +184,9 @@ fn believed(
         }
     }
     let client = chain.last().copied().unwrap_or(peer.address);
-    let text = chain.iter().rev().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+    // A hop without an address is not one of a list of addresses, unless it is all that is known.
+    let named = if chain.len() > 1 && peer.address.is_unspecified() { &chain[1..] } else { &chain[..] };
+    let text = named.iter().rev().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
     (client, HeaderValue::try_from(text).unwrap_or_else(|_| peer.text.clone()))
 }
 

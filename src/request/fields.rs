@@ -45,6 +45,8 @@ pub struct Removals {
     pub method_overrides: Vec<HeaderName>,
     /// What `Connection` names.
     pub connection: Presence,
+    /// `TE`, but it said that the visitor reads fields after a body (RFC 9110 §10.1.4).
+    pub trailers: Presence,
     /// Our cookies.
     pub cookies: Presence,
 }
@@ -75,7 +77,7 @@ impl<'h> Fields<'h> {
                 HeaderKind::RequestedWith => fields.scripted = true,
                 HeaderKind::Expect => {
                     fields.unknown_expectation |= !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-                    // hyper has answered it, or will when the upstream reads the body (RFC 9110 §10.1.1).
+                    // The upstream is asked anew, where there is a body (RFC 9110 §10.1.1).
                     fields.removals.names.push(name.clone());
                 }
                 HeaderKind::Connection => {
@@ -88,6 +90,12 @@ impl<'h> Fields<'h> {
                 }
                 HeaderKind::TransferEncoding => {
                     fields.transfer_encoding.add(value);
+                    fields.removals.names.push(name.clone());
+                }
+                HeaderKind::TransferCodings => {
+                    if lists_trailers(value) {
+                        fields.removals.trailers = Presence::Present;
+                    }
                     fields.removals.names.push(name.clone());
                 }
                 HeaderKind::MethodOverride => fields.removals.method_overrides.push(name.clone()),
@@ -121,6 +129,10 @@ impl<'h> Single<'h> {
             Self::Repeated => Err(error),
         }
     }
+}
+
+fn lists_trailers(codings: &HeaderValue) -> bool {
+    codings.as_bytes().split(|&byte| byte == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 fn is_speculative(purpose: &HeaderValue) -> bool {

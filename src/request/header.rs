@@ -22,6 +22,8 @@ pub enum HeaderKind {
     Upgrade,
     /// `Transfer-Encoding`: removed; bodies are framed anew.
     TransferEncoding,
+    /// `TE`: removed, and asked anew where the visitor reads trailers.
+    TransferCodings,
     /// `Content-Length`: passes, once.
     ContentLength,
     /// `Expect`: removed.
@@ -68,6 +70,7 @@ impl HeaderKind {
                 "connection" => Self::Connection,
                 "content-length" => Self::ContentLength,
                 "expect" => Self::Expect,
+                "te" => Self::TransferCodings,
                 "transfer-encoding" => Self::TransferEncoding,
                 "upgrade" => Self::Upgrade,
                 "purpose" => Self::Purpose,
@@ -94,6 +97,7 @@ impl HeaderKind {
             | Self::Connection
             | Self::Upgrade
             | Self::TransferEncoding
+            | Self::TransferCodings
             | Self::ContentLength
             | Self::Expect
             | Self::Forwarding
@@ -120,7 +124,8 @@ fn has_underscore(name: &[u8]) -> bool {
     words.iter().any(in_word) || rest.contains(&b'_')
 }
 
-/// Whether a field is about one connection only (RFC 9110 §7.6.1), in requests and answers.
+/// Whether a field is about one connection only (RFC 9110 §7.6.1), in requests and answers. `Trailer` is not:
+/// what it announces passes through to the other end.
 pub fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
@@ -131,7 +136,6 @@ pub fn is_hop_by_hop(name: &str) -> bool {
             | "proxy-authorization"
             | "proxy-connection"
             | "te"
-            | "trailer"
             | "transfer-encoding"
             | "upgrade"
     )
@@ -202,16 +206,18 @@ mod tests {
     fn threat_45_every_name_has_its_kind_in_every_case() {
         use HeaderKind::{
             Connection, ContentLength, Cookie, EndToEnd, Expect, FetchDestination, FetchMode, Forwarding, HopByHop,
-            Host, Identity, MethodOverride, Purpose, RequestId, RequestedWith, TransferEncoding, Underscore, Upgrade,
+            Host, Identity, MethodOverride, Purpose, RequestId, RequestedWith, TransferCodings, TransferEncoding,
+            Underscore, Upgrade,
         };
         for (names, expected) in [
             (
                 "Accept Accept-Encoding Accept-Language Authorization Cache-Control Content-Type Cookie2 DNT \
                  Host-Name Origin Pragma Priority Range Referer Sec-CH-UA Sec-Fetch-Site Sec-WebSocket-Key Te-St \
-                 Traceparent Upgrade-Insecure-Requests User-Agent X-CSRF-Token X X- X-Auth X-Forward X-Remote Remote Forwarded-By Keep-Alive-X",
+                 Traceparent Trailer Upgrade-Insecure-Requests User-Agent X-CSRF-Token X X- X-Auth X-Forward X-Remote Remote Forwarded-By Keep-Alive-X",
                 EndToEnd,
             ),
-            ("Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailer HTTP2-Settings", HopByHop),
+            ("Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection HTTP2-Settings", HopByHop),
+            ("TE", TransferCodings),
             ("Connection", Connection),
             ("Upgrade", Upgrade),
             ("Transfer-Encoding", TransferEncoding),

@@ -12,11 +12,13 @@ use std::{
 use tokio::{runtime, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::meter::LogStream;
+use crate::{listener::Bound, meter::LogStream};
 
 /// Sees to it that things end in their order.
 pub(super) struct Conductor {
     pub(super) background: runtime::Runtime,
+    /// Keeps the files of Unix sockets; the workers have their own shares of the sockets.
+    pub(super) bound: Vec<Bound>,
     pub(super) workers: Vec<JoinHandle<()>>,
     pub(super) log: LogStream,
     pub(super) draining: Arc<AtomicBool>,
@@ -41,6 +43,8 @@ impl Conductor {
             }
             tracing::info!("stopping: no more connections, requests under way are finished");
         });
+        // Files go away while their sockets are held: a successor's file cannot be mistaken for ours then.
+        drop(self.bound);
         self.serving.cancel();
         for worker in self.workers {
             if worker.join().is_err() {

@@ -1,43 +1,64 @@
-//! How a connection to an upstream comes to stand: TCP, and TLS where the URL says so.
+//! How a connection to an upstream comes to stand: TCP or a Unix socket, and TLS where the URL says so.
 
-use std::{io, sync::Arc};
-
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName},
+use std::{
+    fmt, io,
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
 };
+
+use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
 
-use super::{Error, RequestBody};
-use crate::config::app::{Scheme, UpstreamUrl};
+use super::tls;
+use crate::config::upstream::{HostPort, UpstreamUrl};
 
-/// Whether a connection may leave HTTP behind (RFC 9110 §7.8).
-#[derive(Clone, Copy)]
-pub(super) enum Upgrades {
-    Refused,
-    Possible,
+/// What is spoken on a connection. Known before it stands, so that nobody has to look at the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
 }
 
 /// Makes connections to one upstream.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector(Arc<Inner>);
 
 struct Inner {
-    host: String,
-    port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    way: Way,
+    authority: String,
 }
 
-impl std::fmt::Debug for Inner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}{}", self.host, self.port, if self.tls.is_some() { " over TLS" } else { "" })
+enum Way {
+    Tcp(HostPort),
+    Tls {
+        to: HostPort,
+        name: ServerName<'static>,
+        http1: TlsConnector,
+        http2: TlsConnector,
+    },
+    /// In the clear HTTP/2 needs no asking: the URL says that it is known (RFC 9113 §3.3).
+    H2c(HostPort),
+    Unix(PathBuf),
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.way {
+            Way::Tcp(to) => write!(f, "http://{}:{}", to.host, to.port),
+            Way::Tls { to, .. } => write!(f, "https://{}:{}", to.host, to.port),
+            Way::H2c(to) => write!(f, "h2c://{}:{}", to.host, to.port),
+            Way::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
     }
 }
 
@@ -45,63 +66,165 @@ impl Connector {
     /// Prepares for an upstream.
     ///
     /// # Errors
-    /// Where its host is no name that TLS can check, or the roots cannot be read.
+    /// Where the roots or our own certificate cannot be read.
     pub fn new(url: &UpstreamUrl) -> io::Result<Self> {
-        let tls = match url.scheme {
-            Scheme::Http => None,
-            Scheme::Https => {
-                let name = ServerName::try_from(url.host.clone()).map_err(io::Error::other)?;
-                Some((TlsConnector::from(Arc::new(client_config(&url.extra_roots)?)), name))
-            }
+        let way = match url {
+            UpstreamUrl::Http(to) => Way::Tcp(to.clone()),
+            UpstreamUrl::H2c(to) => Way::H2c(to.clone()),
+            UpstreamUrl::Unix(path) => Way::Unix(path.clone()),
+            UpstreamUrl::Https(to, tls) => Way::Tls {
+                to: to.clone(),
+                name: tls.server_name.clone(),
+                http1: tls::connector(tls, b"http/1.1")?,
+                http2: tls::connector(tls, b"h2")?,
+            },
         };
-        Ok(Self(Arc::new(Inner { host: url.host.clone(), port: url.port, tls })))
+        Ok(Self(Arc::new(Inner { way, authority: url.authority() })))
+    }
+
+    /// Host and port, where a request does not name them itself.
+    pub(super) fn authority(&self) -> &str {
+        &self.0.authority
+    }
+
+    /// As `:scheme` has it.
+    pub(super) fn scheme(&self) -> http::uri::Scheme {
+        match self.0.way {
+            Way::Tls { .. } => http::uri::Scheme::HTTPS,
+            Way::Tcp(_) | Way::H2c(_) | Way::Unix(_) => http::uri::Scheme::HTTP,
+        }
+    }
+
+    /// What is spoken with this upstream.
+    ///
+    /// Over TLS that is HTTP/1.1, as unmodified apps know it (NTLM and upgrades exist in no
+    /// other), and HTTP/2 for gRPC, which exists in no other either.
+    pub(super) fn protocol<B>(&self, request: &http::Request<B>) -> Protocol {
+        match self.0.way {
+            Way::H2c(_) => Protocol::Http2,
+            Way::Tls { .. } if is_grpc(request.headers()) => Protocol::Http2,
+            Way::Tcp(_) | Way::Unix(_) | Way::Tls { .. } => Protocol::Http1,
+        }
     }
 
     /// One new connection; every address of the name is tried.
-    pub(super) async fn connect(&self, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error> {
-        let address = (self.0.host.as_str(), self.0.port);
-        let tcp = TcpStream::connect(address).await.map_err(Error::Connect)?;
-        tcp.set_nodelay(true).map_err(Error::Connect)?;
-        match &self.0.tls {
-            None => handshake(tcp, upgrades).await,
-            Some((connector, name)) => {
-                let tls = connector.connect(name.clone(), tcp).await.map_err(Error::Connect)?;
-                handshake(tls, upgrades).await
+    pub(super) async fn connect(&self, protocol: Protocol) -> io::Result<Stream> {
+        let stream = match &self.0.way {
+            Way::Tcp(to) | Way::H2c(to) => Either::Left(tcp(to).await?),
+            Way::Unix(path) => Either::Right(Either::Left(UnixStream::connect(path).await?)),
+            Way::Tls { to, name, http1, http2 } => {
+                let tls = if protocol == Protocol::Http2 { http2 } else { http1 };
+                let tls = tls.connect(name.clone(), tcp(to).await?).await?;
+                if protocol == Protocol::Http2 && tls.get_ref().1.alpn_protocol() != Some(b"h2") {
+                    return Err(io::Error::other("it does not speak HTTP/2, which gRPC needs"));
+                }
+                Either::Right(Either::Right(Box::new(tls)))
             }
+        };
+        Ok(Stream { stream, heard: Heard::default() })
+    }
+}
+
+async fn tcp(to: &HostPort) -> io::Result<TcpStream> {
+    let tcp = TcpStream::connect((to.host.as_str(), to.port)).await?;
+    tcp.set_nodelay(true)?;
+    Ok(tcp)
+}
+
+/// `application/grpc`, `application/grpc+proto`; but not gRPC-Web, which was made for HTTP/1.1.
+fn is_grpc(headers: &http::HeaderMap) -> bool {
+    let rest =
+        headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// Whether the upstream has said anything since somebody last forgot it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard(Arc<AtomicBool>);
+
+impl Heard {
+    pub(super) fn forget(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn anything(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The bytes of a connection.
+///
+/// Notes when some come in: of a connection that broke, only this tells a request that
+/// nobody read from one that somebody had begun to answer.
+#[derive(Debug)]
+pub(super) struct Stream {
+    stream: Either<TcpStream, Either<UnixStream, Box<TlsStream<TcpStream>>>>,
+    heard: Heard,
+}
+
+impl Stream {
+    pub(super) fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.heard.0.store(true, Ordering::Relaxed);
         }
+        read
     }
 }
 
-async fn handshake<S>(stream: S, upgrades: Upgrades) -> Result<SendRequest<RequestBody>, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Error::Broken)?;
-    // The sender learns of a connection's end by itself; its own error says nothing more.
-    match upgrades {
-        Upgrades::Refused => tokio::spawn(async move { drop(connection.await) }),
-        Upgrades::Possible => tokio::spawn(async move { drop(connection.with_upgrades().await) }),
-    };
-    Ok(sender)
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
 }
 
-/// The system's roots and further ones; an empty store is an error here rather than a riddle later.
-fn client_config(extra_roots: &[CertificateDer<'static>]) -> io::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    for certificate in extra_roots {
-        roots.add(certificate.clone()).map_err(io::Error::other)?;
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+
+    use super::*;
+
+    #[test]
+    fn grpc_is_told_from_what_only_sounds_like_it() {
+        for (kind, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;charset=utf-8", true),
+            ("application/grpc-web", false),
+            ("application/grpc-web+proto", false),
+            ("application/grpcx", false),
+            ("application/json", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            assert_eq!(is_grpc(&headers), expected, "{kind}");
+        }
+        assert!(!is_grpc(&HeaderMap::new()));
     }
-    if roots.is_empty() {
-        return Err(io::Error::other(
-            "no trusted root certificate: install the system's ca-certificates or set upstream_tls.ca_file",
-        ));
-    }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }

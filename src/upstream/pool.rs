@@ -1,4 +1,4 @@
-//! Connections at rest, the youngest first.
+//! Connections in HTTP/1.1 at rest, the youngest first.
 //!
 //! Last in, first out: under little load few connections stay warm and the others
 //! age out. The lock is never contended: a pool belongs to one worker's thread.
@@ -9,50 +9,74 @@ use std::{
 };
 
 use http::Response;
-use hyper::{body::Incoming, client::conn::http1::SendRequest};
-use tokio_util::sync::CancellationToken;
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::body::{RequestBody, ResponseBody};
+use super::{
+    Fault,
+    body::{RequestBody, ResponseBody, Silence, Upload},
+    connect::{Heard, Stream},
+};
 use crate::clock::instant;
 
 /// More connections at rest than this are closed.
 const MAX_IDLE: usize = 64;
 
 /// A connection that rested longer is closed.
-const MAX_REST: Duration = Duration::from_mins(1);
+pub(super) const MAX_REST: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Pool(Mutex<Vec<Idle>>);
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<RequestBody>,
+    connection: Connection,
     since: Instant,
+}
+
+/// A connection. Dropped, it closes at once, whatever is on its way.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<RequestBody>,
+    heard: Heard,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Connection {
+    /// Begins to speak HTTP/1.1.
+    pub(super) async fn open(stream: Stream) -> Result<Self, Fault> {
+        let heard = stream.heard();
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // The sender learns of a connection's end by itself; its own error says nothing more.
+        let task = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender, heard, task: AbortOnDropHandle::new(task) })
+    }
 }
 
 impl Pool {
     /// The connection that came back last, if it has not rested too long.
-    pub(super) fn take(self: &Arc<Self>, body_sent: Option<&CancellationToken>) -> Option<Lease> {
+    pub(super) fn take(self: &Arc<Self>, upload: Option<&Arc<Upload>>) -> Option<Lease> {
         let idle = self.lock().pop()?;
         let rested = instant().duration_since(idle.since);
         if rested >= MAX_REST {
             self.lock().clear(); // the others have rested longer still
             return None;
         }
-        Some(Lease { rested, ..self.lend(idle.sender, body_sent) })
+        idle.connection.heard.forget();
+        Some(Lease { rested, ..self.lend(idle.connection, upload) })
     }
 
-    /// Lends out a connection for a request whose body is sent when `body_sent` says so.
-    pub(super) fn lend(
-        self: &Arc<Self>,
-        sender: SendRequest<RequestBody>,
-        body_sent: Option<&CancellationToken>,
-    ) -> Lease {
-        Lease { sender, rested: Duration::ZERO, body_sent: body_sent.cloned(), pool: Arc::clone(self) }
+    /// Lends out a connection for a request with this body.
+    pub(super) fn lend(self: &Arc<Self>, connection: Connection, upload: Option<&Arc<Upload>>) -> Lease {
+        Lease { connection, rested: Duration::ZERO, upload: upload.cloned(), pool: Some(Arc::clone(self)) }
     }
 
     pub(super) fn drop_rested(&self, now: Instant) {
-        self.lock().retain(|idle| now.duration_since(idle.since) < MAX_REST && !idle.sender.is_closed());
+        self.lock().retain(|idle| now.duration_since(idle.since) < MAX_REST && !idle.connection.sender.is_closed());
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -63,15 +87,16 @@ impl Pool {
 /// A connection on loan. Dropped, it closes; given back, it rests in the pool.
 #[derive(Debug)]
 pub(super) struct Lease {
-    sender: SendRequest<RequestBody>,
+    connection: Connection,
     rested: Duration,
-    body_sent: Option<CancellationToken>,
-    pool: Arc<Pool>,
+    upload: Option<Arc<Upload>>,
+    /// `None` where it is not to be used again.
+    pool: Option<Arc<Pool>>,
 }
 
 impl Lease {
     pub(super) fn sender(&mut self) -> &mut SendRequest<RequestBody> {
-        &mut self.sender
+        &mut self.connection.sender
     }
 
     /// How long it had rested when it was taken.
@@ -79,20 +104,44 @@ impl Lease {
         self.rested
     }
 
+    /// Whether a byte of an answer has come.
+    pub(super) fn has_heard(&self) -> bool {
+        self.connection.heard.anything()
+    }
+
+    /// Makes it another pool's.
+    pub(super) fn move_to(&mut self, pool: &Arc<Pool>) {
+        self.pool = Some(Arc::clone(pool));
+    }
+
+    /// Lets it end with this answer.
+    pub(super) fn use_no_more(&mut self) {
+        self.pool = None;
+    }
+
     /// Ties the connection to the body of its answer.
-    pub(super) fn answered(self, response: Response<Incoming>) -> Response<ResponseBody> {
-        response.map(|incoming| ResponseBody::pooled(incoming, self))
+    pub(super) fn answered(self, response: Response<Incoming>, silence: Silence) -> Response<ResponseBody> {
+        response.map(|incoming| ResponseBody::pooled(incoming, self, silence))
     }
 
     /// Back to the pool, unless the connection is over, or the answer came early
     /// and the request's body still occupies it.
     pub(super) fn give_back(self) {
-        if self.sender.is_closed() || self.body_sent.is_some_and(|sent| !sent.is_cancelled()) {
+        if self.connection.sender.is_closed() {
             return;
         }
-        let mut idle = self.pool.lock();
+        if let Some(upload) = self.upload.filter(|upload| !upload.is_over()) {
+            // The visitor may read the answer only when all is sent: what has begun goes where it was to
+            // go, and the connection ends with it. What has not begun, nobody asks for any more.
+            if upload.has_begun() {
+                drop(self.connection.task.detach());
+            }
+            return;
+        }
+        let Some(pool) = self.pool else { return };
+        let mut idle = pool.lock();
         if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender: self.sender, since: instant() });
+            idle.push(Idle { connection: self.connection, since: instant() });
         }
     }
 }

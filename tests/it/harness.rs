@@ -32,13 +32,14 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod configuration;
 pub(crate) mod http2;
+pub(crate) mod http2_upstream;
 pub(crate) mod pki;
 pub(crate) mod sidecar;
 pub(crate) mod upstream;
 pub(crate) mod wire;
 
 pub(crate) use self::{
-    binary::{Binary, Signal},
+    binary::{Binary, Signal, Surroundings},
     browser::Browser,
     client::{RawClient, Request, Response},
     configuration::{CLIENT_ID, CLIENT_SECRET, Configuration},
@@ -120,10 +121,16 @@ impl Configuration {
 
     /// Runs the real binary; returns when the provider's metadata is known to it.
     pub(crate) async fn start_binary(self) -> Stage<Binary> {
+        self.start_binary_in(|_| Surroundings::default()).await
+    }
+
+    /// The same, started by something else than a test, which learns the port of the public URL.
+    pub(crate) async fn start_binary_in(self, surroundings: impl FnOnce(u16) -> Surroundings) -> Stage<Binary> {
         // The binary has the system's time, so the provider has it too.
         let (_, hand) = Clock::manual(START);
         let scenery = Scenery::new(&self, Clock::system()).await;
-        let binary = Binary::serve(&scenery.text).await;
+        let port = scenery.public_url.port().expect("a port of the tests");
+        let binary = Binary::serve(surroundings(port), &scenery.text).await;
         let stage = scenery.stage(binary, hand, self);
         stage.ready().await;
         stage

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     demo::provider::{calls::Endpoint, mischief::Answer as Lie, people::ADA, reply::Reply as Whole},
-    harness::{Request, Signal, Stage, binary::Process, patiently},
+    harness::{Request, Signal, Stage, binary::Process, patiently, upstream::Answer},
 };
 
 fn message(event: &Value) -> &str {
@@ -176,6 +176,67 @@ async fn what_is_under_way_at_the_end_is_finished() {
     assert_eq!((answer.text().as_str(), answer.header("connection")), ("slow", Some("close")));
     busy.until_closed().await;
     patiently("the end", stage.door.running().stopped()).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_used_while_it_leaves_ends_with_that_answer() {
+    let stage = Stage::builder().public("/**").server("drain_delay = \"1h\"\ndrain_timeout = \"1h\"").start().await;
+    let request = Request::get("/page").to_host(stage.authority());
+    let (mut used, mut unused) = (stage.connect().await, stage.connect().await);
+    for client in [&mut used, &mut unused] {
+        let answer = client.exchange(&request).await;
+        assert_eq!((answer.status, answer.header("connection")), (200, None));
+    }
+    stage.door.running().shut_down();
+    patiently("the end of readiness", async { while stage.ops("/readyz").await.status == 200 {} }).await;
+    let answer = used.exchange(&request).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    used.until_closed().await;
+    let answer = stage.send(Request::get("/new")).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "who comes now does not stay");
+    // What rests is not closed as long as others are accepted: somebody may be about to use it.
+    let answer = unused.exchange(&request).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert_eq!(stage.upstream.take().len(), 5);
+}
+
+#[tokio::test]
+async fn who_waits_to_be_accepted_at_the_end_or_is_in_the_middle_of_a_head_is_served() {
+    let stage = Stage::builder()
+        .public("/**")
+        .limits("connections = 2")
+        .server("drain_delay = \"0s\"\ndrain_timeout = \"1h\"")
+        .start()
+        .await;
+    let mut conversations = stage.upstream.by_hand();
+    let request = Request::get("/slow").to_host(stage.authority()).bytes();
+    let (mut busy, mut half) = (stage.connect().await, stage.connect().await);
+    busy.send(&request).await;
+    let mut conversation = conversations.next().await;
+    conversation.expect_head().await;
+    half.send(&request[..10]).await;
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        let mut client = stage.connect().await;
+        client.send(&request).await;
+        waiting.push(client);
+    }
+    // Both places are taken, and the first who waits has been seen to wait.
+    patiently("the pause", async { while !stage.metrics().await.contains("accept_pauses_total{") {} }).await;
+
+    stage.door.running().shut_down();
+    patiently("the end of readiness", async { while stage.ops("/readyz").await.status == 200 {} }).await;
+    stage.upstream.answer(|_| Answer::ok("served"));
+    conversation.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nslow").await;
+    assert_eq!(busy.response().await.expect("an answer").text(), "slow");
+    half.send(&request[10..]).await;
+    for mut client in [half].into_iter().chain(waiting) {
+        let answer = client.response().await.expect("an answer");
+        assert_eq!((answer.text().as_str(), answer.header("connection")), ("served", Some("close")));
+        client.until_closed().await;
+    }
+    patiently("the end", stage.door.running().stopped()).await;
+    assert_eq!(stage.upstream.take().len(), 7);
 }
 
 #[tokio::test]

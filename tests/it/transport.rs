@@ -133,29 +133,6 @@ async fn a_length_that_is_known_stays_known() {
 }
 
 #[tokio::test]
-async fn what_is_expected_to_continue_is_told_so_only_where_it_may() {
-    let stage = Stage::builder().public("/public/**").start().await;
-    let request = |path| {
-        Request::new("POST", path)
-            .headers(&[("Expect", "100-continue"), ("Content-Length", "5")])
-            .to_host(stage.authority())
-            .bytes()
-    };
-    let mut client = stage.connect().await;
-    client.send(request("/public/form")).await;
-    assert_eq!(client.response().await.expect("an answer").status, 100);
-    client.send("hello").await;
-    assert_eq!(client.response().await.expect("an answer").status, 200);
-    let seen = stage.upstream.only();
-    assert_eq!((seen.header("expect"), seen.body.as_slice()), (None, &b"hello"[..]));
-
-    let mut client = stage.connect().await;
-    client.send(request("/secret/form")).await;
-    assert_eq!(client.response().await.expect("an answer").status, 401, "and no body was asked for");
-    assert_eq!(stage.upstream.take().len(), 0);
-}
-
-#[tokio::test]
 async fn chunks_pass_in_both_directions_as_they_come() {
     let stage = Stage::builder().public("/**").start().await;
     let mut conversations = stage.upstream.by_hand();
@@ -308,44 +285,6 @@ async fn a_visitor_who_does_not_read_stops_the_upstream() {
     assert!(held < BUFFERS, "{held} bytes were taken that nobody has read");
     let answer = client.response().await.expect("an answer");
     assert_eq!((answer.body.len(), answer.complete), (FLOOD, Complete::Yes), "and then all of it comes");
-}
-
-#[tokio::test]
-async fn a_visitor_who_goes_away_cancels_the_upstream() {
-    let stage = Stage::builder().public("/**").start().await;
-    let mut conversations = stage.upstream.by_hand();
-    let mut client = stage.connect().await;
-    client.send(Request::get("/slow").to_host(stage.authority()).bytes()).await;
-    let mut conversation = conversations.next().await;
-    conversation.expect_head().await;
-    drop(client);
-    conversation.until_closed().await;
-}
-
-#[tokio::test]
-async fn threat_78_an_answer_before_the_end_of_the_body_leaves_no_rest_behind() {
-    let stage = Stage::builder().public("/**").start().await;
-    let mut conversations = stage.upstream.by_hand();
-    let smuggled = format!("GET /smuggled HTTP/1.1\r\nHost: {}\r\n\r\n", stage.authority());
-    let mut client = stage.connect().await;
-    let head = Request::new("POST", "/early").header("Content-Length", &(10 + smuggled.len()).to_string());
-    client.send(head.to_host(stage.authority()).bytes()).await;
-    client.send("0123456789").await;
-    let mut conversation = conversations.next().await;
-    conversation.expect_head().await;
-    conversation.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n").await;
-    assert_eq!(client.response().await.expect("an answer").status, 413);
-    // Whether the rest is drained or refused, it is no request of its own.
-    client.wire.write(&smuggled).await.ok();
-    client.wire.finish().await.ok();
-    let more = client.until_closed().await;
-    assert_eq!(String::from_utf8_lossy(&more), "");
-
-    let mut another = stage.connect().await;
-    another.send(Request::get("/next").to_host(stage.authority()).bytes()).await;
-    let mut fresh = conversations.next().await;
-    assert!(fresh.expect_head().await.start.starts_with("GET /next "), "on a connection that nothing is left on");
-    assert!(stage.upstream.requests().iter().all(|request| request.target() != "/smuggled"));
 }
 
 #[tokio::test]

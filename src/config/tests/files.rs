@@ -140,7 +140,7 @@ fn a_certificate_comes_with_its_own_key_or_not_at_all() {
     let config = tls("tls.crt", "tls.key").expect("a pair");
     let expected =
         TlsIdentity { certificate: folder.path().join("tls.crt"), private_key: folder.path().join("tls.key") };
-    assert_eq!(config.server.tls, Some(expected));
+    assert_eq!(config.server.tls, Some(Tls { identity: expected, client_ca: None }));
     for (certificate, private_key, expected) in [
         ("tls.crt", "app.key", "`private_key` does not belong to the certificate"),
         ("tls.key", "tls.crt", "the file of `certificate` holds no certificate in PEM"),
@@ -155,6 +155,30 @@ fn a_certificate_comes_with_its_own_key_or_not_at_all() {
         let faults = tls(certificate, private_key).expect_err("no pair").to_string();
         assert!(faults.contains(expected), "{certificate} {private_key}: {faults}");
         assert!(!faults.contains("BEGIN PRIVATE"), "{faults}");
+    }
+}
+
+#[test]
+fn whoever_vouches_for_clients_must_be_an_authority() {
+    let folder = folder();
+    write(&folder, "empty.pem", "");
+    write(&folder, "odd.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let tls = |client_ca: &str| {
+        let tls = format!(
+            "server.tls = {{ certificate = \"tls.crt\", private_key = \"tls.key\", client_ca = \"{client_ca}\" }}\n{MINIMAL}"
+        );
+        Config::load(&[write(&folder, "vestibule.toml", &tls)])
+    };
+    let config = tls("ca.pem").expect("an authority");
+    assert_eq!(config.server.tls.and_then(|tls| tls.client_ca), Some(folder.path().join("ca.pem")));
+    for (client_ca, expected) in [
+        ("empty.pem", "the file of `client_ca` holds no certificate in PEM"),
+        ("tls.key", "the file of `client_ca` holds no certificate in PEM"),
+        ("odd.pem", "the file of `client_ca` holds a certificate that cannot be used"),
+        ("missing.pem", "cannot read the file of `client_ca`: there is no such file"),
+    ] {
+        let faults = tls(client_ca).expect_err("no authority").to_string();
+        assert!(faults.contains(expected), "{client_ca}: {faults}");
     }
 }
 
@@ -179,5 +203,6 @@ fn certificates_of_a_private_authority_are_read() {
         .replace("client_id", "ca_file = \"ca.pem\"\nclient_id")
         .replace("upstream = \"http:", "upstream_tls = { ca_file = \"ca.pem\" }\nupstream = \"https:");
     let config = Config::load(&[write(&folder, "vestibule.toml", &text)]).expect("a configuration");
-    assert_eq!((config.providers[0].extra_roots.len(), config.apps[0].upstream.extra_roots.len()), (1, 1));
+    let upstream::UpstreamUrl::Https(_, tls) = &config.apps[0].upstream else { panic!("it is https") };
+    assert_eq!((config.providers[0].extra_roots.len(), tls.extra_roots.len()), (1, 1));
 }

@@ -27,6 +27,24 @@ fn resolved(peer: &str, lines: &[(&str, &str)]) -> (String, String, String) {
 }
 
 #[test]
+fn a_proxy_on_a_unix_socket_is_no_hop_of_the_list_and_alone_it_is_this_host() {
+    let (trusted, stranger) = (Peer::on_this_host(Trust::Trusted), Peer::on_this_host(Trust::Untrusted));
+    for (peer, lines, client, forwarded_for) in [
+        (&trusted, &[("x-forwarded-for", "192.0.2.7")][..], "192.0.2.7", "192.0.2.7"),
+        (&trusted, &[("x-forwarded-for", "192.0.2.7, 10.0.0.1")], "192.0.2.7", "192.0.2.7, 10.0.0.1"),
+        (&trusted, &[("forwarded", "for=192.0.2.7")], "192.0.2.7", "192.0.2.7"),
+        (&trusted, &[("x-forwarded-for", "unix:")], "0.0.0.0", "0.0.0.0"),
+        (&trusted, &[], "0.0.0.0", "0.0.0.0"),
+        (&stranger, &[("x-forwarded-for", "192.0.2.7")], "0.0.0.0", "0.0.0.0"),
+        (&stranger, &[], "0.0.0.0", "0.0.0.0"),
+    ] {
+        let resolved = Client::resolve(peer, &headers(lines), &proxies());
+        let found = (resolved.address().to_string(), resolved.forwarded_for());
+        assert_eq!(found, (client.to_owned(), HeaderValue::from_static(forwarded_for)), "{lines:?}");
+    }
+}
+
+#[test]
 fn threat_49_a_peer_that_is_not_trusted_speaks_for_itself_only() {
     let peer = Peer::new("192.0.2.7".parse().expect("an address"), &proxies());
     let lies = headers(&[

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    os::fd::OwnedFd,
     process::{ExitStatus, Stdio},
     thread,
 };
@@ -34,6 +35,35 @@ impl Signal {
     }
 }
 
+/// What surrounds the program when it is started by more than its name.
+#[derive(Default)]
+pub(crate) struct Surroundings {
+    /// What a shell does before it becomes the program.
+    shell: String,
+    stdin: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+}
+
+impl Surroundings {
+    /// A shell that has done this.
+    pub(crate) fn after(shell: &str) -> Self {
+        Self { shell: shell.to_owned(), ..Self::default() }
+    }
+
+    /// What systemd does with the sockets of a `.socket` unit: they are descriptors 3 and 4 (`sd_listen_fds(3)`).
+    /// A shell moves them there, because the standard library passes on three descriptors only.
+    pub(crate) fn with_sockets(sockets: Vec<OwnedFd>, names: &str) -> Self {
+        let moved = match sockets.len() {
+            1 => "exec 3<&0 </dev/null",
+            2 => "exec 3<&0 </dev/null 4<&2 2>/dev/null",
+            number => panic!("{number} sockets are not in any test"),
+        };
+        let said = format!("export LISTEN_PID=$$ LISTEN_FDS={} LISTEN_FDNAMES={names}", sockets.len());
+        let mut sockets = sockets.into_iter();
+        Self { shell: format!("{moved}; {said}"), stdin: sockets.next(), stderr: sockets.next() }
+    }
+}
+
 /// A run of the program; killed when it is dropped.
 pub(crate) struct Process {
     child: Child,
@@ -44,17 +74,33 @@ pub(crate) struct Process {
 impl Process {
     /// Runs it with these arguments, in a folder of its own that holds these files.
     pub(crate) fn run(arguments: &[&str], files: &[(&str, &str)]) -> Self {
+        Self::run_in(Surroundings::default(), arguments, files)
+    }
+
+    /// The same, started by something else than a test.
+    pub(crate) fn run_in(surroundings: Surroundings, arguments: &[&str], files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, content) in files {
             std::fs::write(folder.path().join(name), content).expect("a file in a folder of our own");
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        let Surroundings { shell, stdin, stderr } = surroundings;
+        let mut command = if shell.is_empty() {
+            Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        } else {
+            let mut command = Command::new("sh");
+            // The program takes the shell's place, and keeps its process id.
+            command.args(["-c", &format!("{shell}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_vestibule")]);
+            command
+        };
         command.args(arguments).current_dir(folder.path()).env_remove("RUST_LOG");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(stdin.map_or_else(Stdio::null, Stdio::from)).stdout(Stdio::piped());
+        command.stderr(stderr.map_or_else(Stdio::piped, Stdio::from)).kill_on_drop(true);
         let mut child = command.spawn().expect("cargo has built the program");
         let (said, lines) = watch::channel(Vec::new());
         read_lines(child.stdout.take().expect("it is piped"), said.clone());
-        read_lines(child.stderr.take().expect("it is piped"), said);
+        if let Some(stderr) = child.stderr.take() {
+            read_lines(stderr, said);
+        }
         Self { child, lines, _folder: folder }
     }
 
@@ -142,13 +188,15 @@ fn read_lines(from: impl AsyncRead + Unpin + Send + 'static, to: watch::Sender<V
 pub(crate) struct Binary {
     /// The process itself.
     pub(crate) process: Process,
+    configuration: String,
     address: SocketAddr,
     ops: SocketAddr,
 }
 
 impl Binary {
-    pub(super) async fn serve(configuration: &str) -> Self {
-        let process = Process::run(&["serve", "--config", "vestibule.toml"], &[("vestibule.toml", configuration)]);
+    pub(crate) async fn serve(surroundings: Surroundings, configuration: &str) -> Self {
+        let arguments = ["serve", "--config", "vestibule.toml"];
+        let process = Process::run_in(surroundings, &arguments, &[("vestibule.toml", configuration)]);
         let (address, ops) = process
             .line("the line that says where it listens", |line| {
                 let event: Option<Value> = serde_json::from_str(line).ok();
@@ -165,7 +213,14 @@ impl Binary {
                 Some((read("address")?, read("ops")?))
             })
             .await;
-        Self { process, address, ops }
+        Self { process, configuration: configuration.to_owned(), address, ops }
+    }
+}
+
+impl Binary {
+    /// Another run with the same configuration, beside this one.
+    pub(crate) async fn successor(&self, surroundings: Surroundings) -> Self {
+        Self::serve(surroundings, &self.configuration).await
     }
 }
 

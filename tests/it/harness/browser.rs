@@ -11,6 +11,7 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
 };
+use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::TlsConnector;
 use url::{Host, Position, Url};
 
@@ -36,6 +37,8 @@ struct Kept {
 pub(crate) struct Browser {
     jar: Vec<Kept>,
     tls: TlsConnector,
+    /// What each connection to a host begins with.
+    preface: Option<(String, Vec<u8>)>,
 }
 
 /// Where a navigation ended.
@@ -60,7 +63,13 @@ struct Navigation {
 
 impl Browser {
     pub(super) fn trusting(roots: &[CertificateDer<'static>]) -> Self {
-        Self { jar: Vec::new(), tls: TlsConnector::from(Arc::new(client_config(roots))) }
+        Self { jar: Vec::new(), tls: TlsConnector::from(Arc::new(client_config(roots))), preface: None }
+    }
+
+    /// The same browser, where the host of this URL is reached through something that writes a PROXY header.
+    pub(crate) fn behind_a_load_balancer(&self, url: &Url, header: Vec<u8>) -> Self {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Self { preface: Some((host, header)), ..self.clone() }
     }
 
     /// Goes to a typed address and follows redirects.
@@ -162,7 +171,10 @@ impl Browser {
             // Every other name of these tests is this machine.
             _ => ([127, 0, 0, 1], port).into(),
         };
-        let stream = tcp([127, 0, 0, 1].into(), address).await;
+        let mut stream = tcp([127, 0, 0, 1].into(), address).await;
+        if let Some((_, header)) = self.preface.as_ref().filter(|(host, _)| url.host_str() == Some(host)) {
+            stream.write_all(header).await.expect("the connection stands");
+        }
         if url.scheme() == "http" {
             return RawClient { wire: Wire::new(stream) };
         }

@@ -3,12 +3,16 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::Arc,
 };
 
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, ServerName},
+};
 use serde_json::Value;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::{
@@ -147,6 +151,12 @@ impl RawClient {
         Self { wire: Wire::new(tcp(own, address).await) }
     }
 
+    /// By a Unix socket.
+    pub(crate) async fn connect_unix(path: &Path) -> Self {
+        let stream = patiently("a connection", UnixStream::connect(path)).await.expect("somebody listens");
+        Self { wire: Wire::new(stream) }
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         patiently("bytes to be taken", self.wire.write(bytes)).await.expect("the connection stands");
     }
@@ -203,7 +213,16 @@ pub(crate) async fn connect_tls(
     name: &str,
     root: &CertificateDer<'static>,
 ) -> io::Result<(RawClient, CertificateDer<'static>)> {
-    let connector = TlsConnector::from(Arc::new(client_config(std::slice::from_ref(root))));
+    handshake(address, name, client_config(std::slice::from_ref(root))).await
+}
+
+/// The same, as this client does it.
+pub(crate) async fn handshake(
+    address: SocketAddr,
+    name: &str,
+    config: ClientConfig,
+) -> io::Result<(RawClient, CertificateDer<'static>)> {
+    let connector = TlsConnector::from(Arc::new(config));
     let stream = tcp([127, 0, 0, 1].into(), address).await;
     let name = ServerName::try_from(name.to_owned()).expect("a name for TLS");
     let stream = patiently("a TLS handshake", connector.connect(name, stream)).await?;

@@ -4,8 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
-    ServerConfig,
+    RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use tempfile::TempDir;
 
@@ -59,6 +60,19 @@ impl Authority {
 }
 
 impl Identity {
+    /// Writes another identity's content into the files of this one: the certificate first, as a careless script would.
+    pub(crate) fn replace_with(&self, other: &Self) {
+        for (from, to) in [(&other.certificate_file, &self.certificate_file), (&other.key_file, &self.key_file)] {
+            std::fs::copy(from, to).expect("files in a folder of our own");
+        }
+    }
+
+    /// What one side shows to the other: the chain and its key.
+    pub(crate) fn shown(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("rcgen writes PEM");
+        (vec![self.certificate.clone()], key)
+    }
+
     /// `certificate` and `private_key`, as a configuration has them.
     pub(crate) fn lines(&self) -> String {
         let (certificate, key) = (self.certificate_file.display(), self.key_file.display());
@@ -67,12 +81,26 @@ impl Identity {
 
     /// How a server shows it.
     pub(crate) fn server_config(&self) -> ServerConfig {
-        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("rcgen writes PEM");
+        let verifier = WebPkiClientVerifier::no_client_auth();
+        self.server_config_with(verifier)
+    }
+
+    /// The same for a server that serves only whom this authority vouches for.
+    pub(crate) fn server_config_for(&self, clients: &Authority) -> ServerConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(clients.root.clone()).expect("an authority's own certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        self.server_config_with(verifier.expect("there is a root"))
+    }
+
+    fn server_config_with(&self, verifier: Arc<dyn ClientCertVerifier>) -> ServerConfig {
+        let (chain, key) = self.shown();
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("aws-lc has what TLS needs")
-            .with_no_client_auth()
-            .with_single_cert(vec![self.certificate.clone()], key)
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
             .expect("a certificate and its own key")
     }
 }

@@ -7,6 +7,7 @@ use tokio::{runtime, sync::watch, time::timeout};
 use vestibule::{
     clock::Clock,
     config::Config,
+    listener::Address,
     meter::{LineFormat, LogStream, Meter},
     random::Random,
     sidecar::{self, Options, Running},
@@ -55,7 +56,8 @@ impl Sidecar {
 
 impl Door for Sidecar {
     fn address(&self) -> SocketAddr {
-        self.running.addresses()[0]
+        let mut addresses = self.running.addresses().iter().filter_map(Address::tcp);
+        addresses.next().expect("the tests' configuration has a TCP listener")
     }
 
     fn ops(&self) -> SocketAddr {

@@ -1,7 +1,9 @@
 //! The app's server: keeps every byte that reaches it, and answers as the test likes.
 
 use std::{
+    io,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +12,7 @@ use std::{
 
 use rustls::ServerConfig;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, UnixListener},
     sync::{mpsc, watch},
     task::JoinSet,
 };
@@ -19,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     patiently,
-    wire::{Complete, Framing, Head, Wire},
+    wire::{Complete, Framing, Head, Stream, Wire},
 };
 
 /// A request as it arrived.
@@ -107,17 +109,25 @@ pub(crate) struct RecordingUpstream {
 impl RecordingUpstream {
     /// Answers everything with 200.
     pub(crate) async fn start() -> Self {
-        Self::serve(None).await
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        Self::serve(Listener::Tcp(listener), None, address)
     }
 
     /// The same over TLS.
     pub(crate) async fn start_tls(config: ServerConfig) -> Self {
-        Self::serve(Some(TlsAcceptor::from(Arc::new(config)))).await
-    }
-
-    async fn serve(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
+        Self::serve(Listener::Tcp(listener), Some(TlsAcceptor::from(Arc::new(config))), address)
+    }
+
+    /// The same on a socket of the file system; its address is none.
+    pub(crate) fn start_unix(path: &Path) -> Self {
+        let listener = UnixListener::bind(path).expect("a path of our own");
+        Self::serve(Listener::Unix(listener), None, SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    fn serve(listener: Listener, tls: Option<TlsAcceptor>, address: SocketAddr) -> Self {
         let shared = Arc::new(Shared {
             requests: watch::Sender::new(Vec::new()),
             connections: AtomicUsize::new(0),
@@ -129,7 +139,7 @@ impl RecordingUpstream {
             loop {
                 tokio::select! {
                     accepted = listener.accept() => {
-                        let (stream, _) = accepted.expect("the tests open few sockets");
+                        let stream = accepted.expect("the tests open few sockets");
                         connections.spawn(greet(stream, tls.clone(), Arc::clone(&serving)));
                     }
                     Some(_) = connections.join_next() => {}
@@ -244,7 +254,22 @@ impl Conversation {
     }
 }
 
-async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+/// Where connections come in.
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+        }
+    }
+}
+
+async fn greet(stream: Box<dyn Stream>, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let number = shared.connections.fetch_add(1, Ordering::AcqRel);
     let wire = match tls {
         None => Wire::new(stream),

@@ -222,7 +222,7 @@ async fn threat_123_a_tls_handshake_that_stalls_is_cut_and_counted() {
         client.send(begun).await;
         assert_eq!(client.until_closed().await, b"", "{begun:?}");
     }
-    counted(&stage, "vestibule_connections_cut_total{reason=\"handshake_too_slow\"} 3").await;
+    counted(&stage, "vestibule_connections_refused_total{reason=\"handshake_timeout\"} 3").await;
     // And after the handshake the same holds for the head.
     let (mut client, _) = connect_tls(stage.door_address(), "wiki.test", &authority.root).await.expect("a handshake");
     client.send("GET / HTTP/1.1\r\n").await;

@@ -156,7 +156,7 @@ upstream = "http://127.0.0.1:8080/wiki"
     insta::assert_snapshot!(app(r#"
 upstream = "127.0.0.1:8080"
 "#), @r#"
-    error: `upstream` must be a URL that starts with https:// or http://
+    error: `upstream` must start with http://, https://, h2c:// or unix:/
      --> vestibule.toml:2:12
       |
     2 | upstream = "127.0.0.1:8080"
@@ -165,15 +165,50 @@ upstream = "127.0.0.1:8080"
     the configuration has 1 fault
     "#);
     insta::assert_snapshot!(app(r#"
-upstream = "unix:/run/wiki.sock"
+upstream = "h2c://127.0.0.1:50051/wiki"
 "#), @r#"
-    error: `upstream` = "unix:…" is not in this version
+    error: `upstream` must end with the host or port, without a path
      --> vestibule.toml:2:12
       |
-    2 | upstream = "unix:/run/wiki.sock"
-      |            ^^^^^^^^^^^^^^^^^^^^^
+    2 | upstream = "h2c://127.0.0.1:50051/wiki"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "unix:run/wiki.sock"
+"#), @r#"
+    error: `upstream` must have the absolute path of a socket after `unix:`
+     --> vestibule.toml:2:12
       |
-      = help: write http:// or https://
+    2 | upstream = "unix:run/wiki.sock"
+      |            ^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "unix:/run/wiki.sock"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "unix:/run/wiki.sock?mode=0660"
+"#), @r#"
+    error: `upstream` takes no options after the path of a socket
+     --> vestibule.toml:2:12
+      |
+    2 | upstream = "unix:/run/wiki.sock?mode=0660"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "unix:/run/wiki.sock"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "unix:/run/a-folder-with-a-name-that-nobody-would-type-twice/and-another-one-below-it-as-long/the-app-of-the-team.sock"
+"#), @r#"
+    error: `upstream` is a path longer than a socket can have, 107 bytes
+     --> vestibule.toml:2:12
+      |
+    2 | upstream = "unix:/run/a-folder-with-a-name-that-nobody-would-type-twice/and-another-one-below-it-as-long/the-app-of-the-team.sock"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     the configuration has 1 fault
     "#);
@@ -193,7 +228,7 @@ upstream = "http://localhost:4180"
     insta::assert_snapshot!(app(r#"
 upstream_tls = { ca_file = "" }
 "#), @r#"
-    error: `upstream_tls` means nothing for an upstream in plain http
+    error: `upstream_tls` means nothing for an upstream without TLS
      --> vestibule.toml:2:16
       |
     2 | upstream_tls = { ca_file = "" }
@@ -204,19 +239,40 @@ upstream_tls = { ca_file = "" }
 
     the configuration has 1 fault
     "#);
-    insta::assert_snapshot!(app(r"
-upstream_tls = { insecure_skip_verify = true }
-"), @r"
-    error: `insecure_skip_verify` is not in this version
-     --> vestibule.toml:2:18
+    insta::assert_snapshot!(app(r#"
+upstream = "https://127.0.0.1:8443"
+upstream_tls = { server_name = "wiki internal", certificate = "tls.crt", insecure_skip_verify = "yes" }
+"#), @r#"
+    error: `private_key` is missing
+     --> vestibule.toml:3:16
       |
-    2 | upstream_tls = { insecure_skip_verify = true }
-      |                  ^^^^^^^^^^^^^^^^^^^^
+    3 | upstream_tls = { server_name = "wiki internal", certificate = "tls.crt", insecure_skip_verify = "yes" }
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: remove it; what it is for comes with a later version
+      = help: TLS needs `certificate` and `private_key`, both PEM files
 
-    the configuration has 1 fault
-    ");
+    error: `server_name` must be a host name or an address, as the upstream's certificate has it
+     --> vestibule.toml:3:32
+      |
+    3 | upstream_tls = { server_name = "wiki internal", certificate = "tls.crt", insecure_skip_verify = "yes" }
+      |                                ^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "wiki.internal"
+
+    error: cannot read the file of `certificate`: there is no such file
+     --> vestibule.toml:3:63
+      |
+    3 | upstream_tls = { server_name = "wiki internal", certificate = "tls.crt", insecure_skip_verify = "yes" }
+      |                                                               ^^^^^^^^^ read as `tls.crt`
+
+    error: `insecure_skip_verify` must be true or false, without quotes, not a string
+     --> vestibule.toml:3:97
+      |
+    3 | upstream_tls = { server_name = "wiki internal", certificate = "tls.crt", insecure_skip_verify = "yes" }
+      |                                                                                                 ^^^^^
+
+    the configuration has 4 faults
+    "#);
 }
 
 #[test]

@@ -102,7 +102,7 @@ colour = "red"
     2 | colour = "red"
       | ^^^^^^
       |
-      = help: the keys here are `drain_delay`, `drain_timeout`, `limits`, `listen`, `ops_listen`, `prefix`, `tls`, `trusted_proxies`, `workers`
+      = help: the keys here are `drain_delay`, `drain_timeout`, `limits`, `listen`, `ops_listen`, `prefix`, `proxy_protocol`, `tls`, `trusted_proxies`, `workers`
 
     the configuration has 1 fault
     "#);
@@ -417,7 +417,7 @@ upstream = "http://${UPSTREAM-HOST}"
     insta::assert_snapshot!(app(r#"
 upstream = "${WORD}:${PORT}"
 "#), @r#"
-    error: `upstream` must be a URL that starts with https:// or http://
+    error: `upstream` must start with http://, https://, h2c:// or unix:/
      --> vestibule.toml:2:12
       |
     2 | upstream = "${WORD}:${PORT}"

@@ -20,12 +20,12 @@ listen = []
     "#);
     insta::assert_snapshot!(with(r#"
 [server]
-listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+listen = ["localhost:80", ":80", "4180"]
 "#), @r#"
     error: `listen` must be an IP address with a port
      --> vestibule.toml:2:11
       |
-    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+    2 | listen = ["localhost:80", ":80", "4180"]
       |           ^^^^^^^^^^^^^^
       |
       = help: write "127.0.0.1:80"
@@ -33,7 +33,7 @@ listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
     error: `listen` must be an IP address with a port
      --> vestibule.toml:2:27
       |
-    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+    2 | listen = ["localhost:80", ":80", "4180"]
       |                           ^^^^^
       |
       = help: all interfaces are "0.0.0.0:80" or "[::]:80"
@@ -41,21 +41,91 @@ listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
     error: `listen` must be an IP address with a port
      --> vestibule.toml:2:34
       |
-    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
+    2 | listen = ["localhost:80", ":80", "4180"]
       |                                  ^^^^^^
       |
       = help: write, for example, "127.0.0.1:4180" or "[::1]:4180"
 
-    error: `listen` takes TCP addresses only in this version
-     --> vestibule.toml:2:42
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(with(r#"
+[server]
+listen = ["unix:run/x.sock", "unix:/run/x.sock?mode=1777", "systemd:a:b", "unix:/run/y", "unix:/run/y?mode=600"]
+ops_listen = "unix:/run/ops.sock"
+"#), @r#"
+    error: `listen` must have the absolute path of a socket after `unix:`
+     --> vestibule.toml:2:11
       |
-    2 | listen = ["localhost:80", ":80", "4180", "unix:/run/x.sock"]
-      |                                          ^^^^^^^^^^^^^^^^^^
+    2 | listen = ["unix:run/x.sock", "unix:/run/x.sock?mode=1777", "systemd:a:b", "unix:/run/y", "unix:/run/y?mode=600"]
+      |           ^^^^^^^^^^^^^^^^^
       |
-      = help: write, for example, "127.0.0.1:4180"
+      = help: write, for example, "unix:/run/vestibule.sock?mode=0660"
+
+    error: `listen` takes `?mode=` with permission bits in octal after the path
+     --> vestibule.toml:2:30
+      |
+    2 | listen = ["unix:run/x.sock", "unix:/run/x.sock?mode=1777", "systemd:a:b", "unix:/run/y", "unix:/run/y?mode=600"]
+      |                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "unix:/run/vestibule.sock?mode=0660"
+
+    error: `listen` has a name that systemd cannot give
+     --> vestibule.toml:2:60
+      |
+    2 | listen = ["unix:run/x.sock", "unix:/run/x.sock?mode=1777", "systemd:a:b", "unix:/run/y", "unix:/run/y?mode=600"]
+      |                                                            ^^^^^^^^^^^^^
+      |
+      = help: write the FileDescriptorName= of the .socket unit, or "systemd:" for every socket of it
+
+    error: `ops_listen` must be an IP address with a port
+     --> vestibule.toml:3:14
+      |
+    3 | ops_listen = "unix:/run/ops.sock"
+      |              ^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "127.0.0.1:4180" or "[::1]:4180"
 
     the configuration has 4 faults
     "#);
+    insta::assert_snapshot!(with(&format!("
+[server]
+listen = [\"unix:/{}\"]
+", "x".repeat(107))), @r#"
+    error: `listen` has a path of 108 bytes; the system takes 107 for a socket
+     --> vestibule.toml:2:11
+      |
+    2 | listen = ["unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r"
+[server]
+proxy_protocol = true
+"), @r#"
+    error: `proxy_protocol` needs `trusted_proxies`
+     --> vestibule.toml:2:18
+      |
+    2 | proxy_protocol = true
+      |                  ^^^^
+      |
+      = note: a PROXY header is believed from a trusted proxy only, and nobody else may connect then
+      = help: name the load balancer: trusted_proxies = ["192.0.2.0/24"], or "unix" for a Unix socket
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(with(r"
+[server.limits]
+connections = -1
+"), @r"
+    error: `connections` must be a number from 0 to 100000000
+     --> vestibule.toml:2:15
+      |
+    2 | connections = -1
+      |               ^^
+
+    the configuration has 1 fault
+    ");
     insta::assert_snapshot!(with(r#"
 [server]
 listen = ["0.0.0.0:80", "0.0.0.0:80"]
