@@ -42,8 +42,9 @@ pub(crate) struct Plan {
     listen: SocketAddr,
     public_url: String,
     provider_address: SocketAddr,
-    upstream: Option<SocketAddr>,
+    upstream: Option<String>,
     server: String,
+    tls: String,
     routes: String,
 }
 
@@ -53,7 +54,7 @@ impl Plan {
         let (listen, provider_address) = (own_address(), own_address());
         let public_url = format!("http://{listen}");
         let none = String::new;
-        Self { listen, public_url, provider_address, upstream: None, server: none(), routes: none() }
+        Self { listen, public_url, provider_address, upstream: None, server: none(), tls: none(), routes: none() }
     }
 
     /// Where Vestibule will listen.
@@ -72,8 +73,14 @@ impl Plan {
     }
 
     /// Another upstream than the tests' own app.
-    pub(crate) fn upstream(self, upstream: SocketAddr) -> Self {
-        Self { upstream: Some(upstream), ..self }
+    pub(crate) fn upstream(self, upstream: &str) -> Self {
+        Self { upstream: Some(upstream.to_owned()), ..self }
+    }
+
+    /// `[server.tls]`, and a public URL in https.
+    pub(crate) fn tls(self, lines: &str) -> Self {
+        let public_url = self.public_url.replacen("http://", "https://", 1);
+        Self { tls: format!("[server.tls]\n{lines}\n"), public_url, ..self }
     }
 
     /// `[server]`
@@ -102,7 +109,7 @@ impl Plan {
     pub(crate) async fn start_before(self, app: App) -> Deployment {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let file = folder.path().join("vestibule.toml");
-        fs::write(&file, self.configuration(self.upstream.unwrap_or(app.address))).expect("it can be written to");
+        fs::write(&file, self.configuration(app.address)).expect("it can be written to");
         let vestibule = Process::start(
             "vestibule",
             Command::new(env!("CARGO_BIN_EXE_vestibule")).arg("serve").arg("--config").arg(&file),
@@ -112,8 +119,9 @@ impl Plan {
         Deployment { app, origin: public_url, provider_address, ops, vestibule, _configuration: folder }
     }
 
-    fn configuration(&self, upstream: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, routes, .. } = self;
+    fn configuration(&self, app: SocketAddr) -> String {
+        let Self { listen, public_url, provider_address, server, tls, routes, .. } = self;
+        let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
             r#"
@@ -122,6 +130,7 @@ listen = ["{listen}"]
 ops_listen = "127.0.0.1:0"
 workers = 1
 {server}
+{tls}
 [log]
 level = "debug"
 format = "json"
@@ -138,7 +147,7 @@ client_secret = "{CLIENT_SECRET}"
 [[app]]
 id = "app"
 public_url = "{public_url}"
-upstream = "http://{upstream}"
+upstream = "{upstream}"
 
 [app.access]
 {ACCESS}

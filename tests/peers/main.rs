@@ -21,6 +21,9 @@ mod process;
 mod provider;
 mod visitor;
 
+mod grpc;
+mod haproxy;
+mod http2;
 mod in_the_browser;
 mod large_bodies;
 mod nginx_behind;

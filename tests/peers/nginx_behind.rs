@@ -42,7 +42,8 @@ async fn site() -> (Deployment, Nginx, String, Provider) {
     }
     fs::write(html.join("file.txt"), text()).expect("a file of our own");
     let nginx = planned.start(SITE).await;
-    let (deployment, provider) = Plan::usual().upstream(nginx.address).start_with_provider().await;
+    let (deployment, provider) =
+        Plan::usual().upstream(&format!("http://{}", nginx.address)).start_with_provider().await;
     let mut ada = Visitor::default();
     let landed = ada.sign_in(deployment.url("/folder/"), "ada").await;
     assert_eq!(landed.text(), "an index");
@@ -179,7 +180,7 @@ async fn bodies_and_events_pass_through_it_without_a_buffer_in_between() {
         app.address
     );
     let nginx = planned.start(&passing).await;
-    let deployment = Plan::usual().public().upstream(nginx.address).start_before(app).await;
+    let deployment = Plan::usual().public().upstream(&format!("http://{}", nginx.address)).start_before(app).await;
 
     let chunked = curl_reading(
         &["--upload-file", "-", "--header", "Expect:", &deployment.url("/echo-of-an-upload")],
@@ -211,7 +212,7 @@ async fn an_upload_that_it_refuses_early_is_told_so() {
     let planned = Nginx::plan();
     let nginx =
         planned.start("server { listen ADDRESS; client_max_body_size 1m; location / { return 200 fine; } }").await;
-    let deployment = Plan::usual().public().upstream(nginx.address).start().await;
+    let deployment = Plan::usual().public().upstream(&format!("http://{}", nginx.address)).start().await;
     let upload = vec![b'u'; 8 * 1024 * 1024];
     for (what, arguments) in [
         ("a length, and a question first", &["--data-binary", "@-"][..]),
@@ -240,7 +241,7 @@ async fn an_nginx_that_closes_after_each_answer_costs_nobody_an_error() {
     let mut file = fs::File::create(planned.folder().join("html/file.txt")).expect("a file of our own");
     file.write_all(b"short").expect("it can be written to");
     let nginx = planned.start("keepalive_timeout 0; server { listen ADDRESS; root html; }").await;
-    let deployment = Plan::usual().public().upstream(nginx.address).start().await;
+    let deployment = Plan::usual().public().upstream(&format!("http://{}", nginx.address)).start().await;
     let url = deployment.url("/file.txt");
     let curled = curl(&[&*url; 20]).await;
     assert_eq!((curled.exit, &*curled.text()), (Some(0), &*"short".repeat(20)), "{curled:?}");
