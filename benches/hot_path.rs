@@ -18,6 +18,7 @@ use vestibule::{
     config::Config,
     forward::{Front, IdentityHeaders, upstream_head},
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
+    meter::Meter,
     random::Random,
     request::{Client, Fields, Peer, Target, framing},
     session::{CookieSecret, Guest, NewSession, Recent, Sessions, Tokens, cookie::CookieNames},
@@ -97,6 +98,7 @@ fn fixture() -> Fixture {
         config.session.clone(),
         clock.clone(),
         random,
+        Meter::new(&clock),
         background.handle().clone(),
     ));
     background.spawn(Arc::clone(&sessions).follow_feed(CancellationToken::new()));

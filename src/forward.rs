@@ -50,11 +50,10 @@ pub struct Front {
 impl Front {
     /// Prepares an app.
     pub fn new(app: &config::App, rules: &AppRules) -> Self {
-        let public = app.public_url.origin();
         Self {
             method_overrides: rules.method_overrides(),
             upgrade_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
-            origins: Origins { upstream: app.upstream.origin(), public },
+            origins: Origins::new(app, &app.upstream.origin()),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
             upstream_host: (!app.preserve_host)

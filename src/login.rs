@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::{
     clock::Clock,
     identity::{AppId, ProviderId},
-    meter::{Meter, ProviderMeter},
+    meter::ProviderMeter,
     random::Random,
     relying_party::{self, CallbackError, ErrorCode, RelyingParty},
     seal::Sealer,
@@ -30,7 +30,7 @@ mod redeemed;
 mod start;
 mod target;
 
-pub use finish::{Finished, Live};
+pub use finish::{Failed, Finished, Live};
 pub use redeemed::Redeemed;
 pub use start::{Begin, Initiative};
 pub use target::{Origins, ReturnTarget};
@@ -69,8 +69,6 @@ pub struct Login {
     pub redeemed: Redeemed,
     /// Where sessions are.
     pub sessions: Arc<Sessions>,
-    /// Counts sessions.
-    pub meter: Meter,
     /// The runtime that owns the provider's connections.
     pub background: Handle,
     /// The time.

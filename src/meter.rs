@@ -122,7 +122,12 @@ impl Meter {
 
     /// Counts a session that is over, and why.
     pub fn session_ended(&self, reason: &'static str) {
-        self.families.sessions_ended.get_or_create(&ReasonLabel { reason }).inc();
+        self.sessions_ended(reason, 1);
+    }
+
+    /// Counts sessions that are over, all for the same reason.
+    pub fn sessions_ended(&self, reason: &'static str, sessions: usize) {
+        self.families.sessions_ended.get_or_create(&ReasonLabel { reason }).inc_by(sessions as u64);
     }
 
     /// Counts a connection for as long as the returned value lives.

@@ -14,6 +14,10 @@ use crate::{
     session::cookie::upstream::sets_ours,
 };
 
+mod location;
+
+pub(super) use location::Origins;
+
 /// Whether the answer was given behind a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protection {
@@ -21,15 +25,6 @@ pub(super) enum Protection {
     Public,
     /// For this visitor only.
     Protected,
-}
-
-/// The origins between which `Location` is rewritten.
-#[derive(Debug)]
-pub(super) struct Origins {
-    /// The upstream's own, without a trailing slash.
-    pub(super) upstream: String,
-    /// The app's public one, without a trailing slash.
-    pub(super) public: String,
 }
 
 /// What the name of an answer's header is to us.
@@ -106,7 +101,7 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
     if cookies {
         drop_our_cookies(headers);
     }
-    if location && let Some(location) = headers.get(LOCATION).and_then(|location| rewrite(location, origins)) {
+    if location && let Some(location) = headers.get(LOCATION).and_then(|location| origins.public(location)) {
         headers.insert(LOCATION, location);
     }
     if cached && protection == Protection::Protected {
@@ -124,14 +119,6 @@ fn drop_our_cookies(headers: &mut HeaderMap) {
             headers.append(SET_COOKIE, cookie);
         }
     }
-}
-
-/// The public spelling of a `Location` on the upstream's own origin; `None` leaves it as it is.
-fn rewrite(location: &HeaderValue, origins: &Origins) -> Option<HeaderValue> {
-    let rest = location.to_str().ok()?.strip_prefix(origins.upstream.as_str())?;
-    // `http://app:80` must not match `http://app:8080/` or `http://app.evil/`.
-    rest.is_empty().then_some(()).or_else(|| rest.starts_with(['/', '?', '#']).then_some(()))?;
-    HeaderValue::from_str(&format!("{}{rest}", origins.public)).ok()
 }
 
 /// `public` and `s-maxage` invite shared caches to keep the answer (RFC 9111 §5.2.2).
@@ -170,7 +157,7 @@ mod tests {
         for (name, value) in head {
             response.headers_mut().append(*name, HeaderValue::from_str(value).expect("a value"));
         }
-        let origins = Origins { upstream: "http://app:8080".to_owned(), public: "https://wiki.example.com".to_owned() };
+        let origins = Origins::of("http://app:8080", "https://wiki.example.com");
         cleanse(response, &origins, protection)
             .headers()
             .iter()
@@ -198,7 +185,7 @@ mod tests {
     fn the_version_of_an_answer_is_ours() {
         let mut response = Response::new(());
         *response.version_mut() = Version::HTTP_10;
-        let origins = Origins { upstream: String::new(), public: String::new() };
+        let origins = Origins::of("http://app:8080", "https://wiki.example.com");
         assert_eq!(cleanse(response, &origins, Protection::Public).version(), Version::HTTP_11);
     }
 
@@ -221,10 +208,6 @@ mod tests {
     fn a_location_on_the_upstreams_own_origin_becomes_the_public_url() {
         for (sent, received) in [
             ("http://app:8080/login?x=1", "https://wiki.example.com/login?x=1"),
-            ("http://app:8080", "https://wiki.example.com"),
-            ("http://app:80801/x", "http://app:80801/x"),
-            ("http://app:8080.evil.example/", "http://app:8080.evil.example/"),
-            ("/relative", "/relative"),
             ("https://other.example.com/", "https://other.example.com/"),
         ] {
             assert_eq!(cleansed(&[("location", sent)], Protection::Public)[0].1, received);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONNECTION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE},
     uri::PathAndQuery,
 };
 use thiserror::Error;
@@ -76,8 +76,8 @@ pub(super) enum Refusal {
     #[error(transparent)]
     Session(#[from] session::Error),
     /// Signing in or out went wrong.
-    #[error(transparent)]
-    Login(login::Error),
+    #[error("{}", .0.error)]
+    Login(login::Failed),
     /// The way through went wrong.
     #[error(transparent)]
     Forward(forward::Error),
@@ -87,8 +87,14 @@ impl From<login::Error> for Refusal {
     fn from(error: login::Error) -> Self {
         match error {
             login::Error::Session(error) => Self::Session(error),
-            error => Self::Login(error),
+            error => Self::Login(error.into()),
         }
+    }
+}
+
+impl From<login::Failed> for Refusal {
+    fn from(failed: login::Failed) -> Self {
+        Self::Login(failed)
     }
 }
 
@@ -160,7 +166,7 @@ impl Refusal {
             Self::SlowForm => "form_too_slow",
             Self::TooManySignIns(_) => "too_many_sign_ins",
             Self::Session(_) => "sessions_unavailable",
-            Self::Login(error) => error.reason(),
+            Self::Login(failed) => failed.error.reason(),
             Self::Forward(forward::Error::ForeignOrigin) => "foreign_origin",
             Self::Forward(forward::Error::SessionEnded) => "session_ended",
             Self::Forward(forward::Error::Upstream(error)) => error.reason(),
@@ -193,7 +199,7 @@ impl Refusal {
             Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
             Self::TooManySignIns(_) => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
-            Self::Login(error) => tell_login(error),
+            Self::Login(failed) => tell_login(&failed.error),
             Self::Forward(forward::Error::Upstream(error)) => match error {
                 upstream::Error::Connect(_)
                 | upstream::Error::Broken(_)
@@ -231,6 +237,9 @@ impl Refusal {
         };
         for (name, value) in self.headers(app) {
             response.headers_mut().insert(name, value);
+        }
+        if let Self::Login(login::Failed { cookie: Some(cookie), .. }) = self {
+            response.headers_mut().insert(SET_COOKIE, cookie.clone());
         }
         response
     }
@@ -283,7 +292,8 @@ impl Refusal {
             }
             Self::MethodNotAllowed(allowed) => vec![(ALLOW, HeaderValue::from_static(allowed))],
             Self::TooManySignIns(wait) => vec![(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))],
-            Self::Session(_) | Self::Login(login::Error::Session(_) | login::Error::Stopping) => {
+            Self::Session(_)
+            | Self::Login(login::Failed { error: login::Error::Session(_) | login::Error::Stopping, .. }) => {
                 vec![(RETRY_AFTER, HeaderValue::from_static("5"))]
             }
             Self::Head(_)
@@ -302,7 +312,8 @@ impl Refusal {
         let app = visit.trace.app.as_deref().map_or("-", |app| app.config.id.as_str());
         let (request_id, reason, client) = (visit.trace.id.as_str(), self.reason(), visit.trace.client);
         let subject = visit.trace.guest.as_ref().map(|guest| guest.made().subject.as_str());
-        let provider_fault = matches!(self, Self::Login(login::Error::Provider(error)) if !matches!(error, relying_party::Error::Rejected(_)));
+        let provider_fault = matches!(self, Self::Login(login::Failed { error: login::Error::Provider(error), .. })
+            if !matches!(error, relying_party::Error::Rejected(_)));
         if status.is_server_error() || provider_fault {
             tracing::warn!(request_id, reason, app, %client, subject, status = status.as_u16(), error = %self, "refused");
         } else if matches!(self, Self::Anonymous) {

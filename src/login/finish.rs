@@ -1,8 +1,8 @@
 //! The provider's answer: checked against the attempt that asked, redeemed once, and turned into a session.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::{
     Error, Login, Party, Redirect, ReturnTarget,
@@ -11,16 +11,12 @@ use super::{
 };
 use crate::{
     identity::Visitor,
-    meter::Meter,
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
     session::{
-        CookieSecret, EndReason, Landed, NewSession, Session, Sessions, Tokens,
+        CookieSecret, EndReason, Landed, NewSession, Session, Tokens,
         cookie::{AttemptId, Keep},
     },
 };
-
-/// How long a session goes on when the same person has signed in anew in the same browser.
-const OVERLAP: Duration = Duration::from_mins(1);
 
 /// A live session with the secret of its cookie.
 pub type Live = (CookieSecret, Arc<Session>);
@@ -34,6 +30,21 @@ pub enum Finished {
     SignedOut,
 }
 
+/// An answer that led to nothing.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: Error,
+    /// `Set-Cookie`, where the attempt is over: no other answer could redeem it.
+    pub cookie: Option<HeaderValue>,
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), cookie: None }
+    }
+}
+
 impl Login {
     /// Takes the provider's answer. `live` is the session that the browser brought, if it has one.
     pub async fn finish(
@@ -41,7 +52,7 @@ impl Login {
         query: Option<&str>,
         headers: &HeaderMap,
         live: Option<&Live>,
-    ) -> Result<Finished, Error> {
+    ) -> Result<Finished, Failed> {
         let Callback::Answer { state, iss, outcome } = parse_callback(query)? else {
             return Ok(Finished::SignedOut);
         };
@@ -55,15 +66,19 @@ impl Login {
             let live = live.ok_or(Error::StateMissing)?;
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, id))));
         };
+        let over = |error| Failed { error, cookie: Some(self.cookies.remove(&self.cookies.attempt(id))) };
         let attempt = match opened {
             Opened::Live(attempt) => attempt,
-            Opened::Expired(attempt) => return self.restart(&attempt, id, headers, live).await,
+            Opened::Expired(attempt) if attempt.restarts > 0 && live.is_none() => {
+                return Err(over(Error::ExpiredAgain));
+            }
+            Opened::Expired(attempt) => return Ok(self.restart(&attempt, id, headers, live).await?),
         };
         if !self.redeemed.claim(id) {
             let live = live.ok_or(Error::StateReplayed)?;
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
         }
-        let party = self.party(Some(&attempt.provider))?;
+        let party = self.party(Some(&attempt.provider)).map_err(over)?;
         let finished = match self.redeem(party, iss, outcome, &attempt).await {
             Ok(signed_in) => self.open_session(signed_in, &attempt, id, headers, live).await,
             Err(error) => Err(error),
@@ -72,7 +87,7 @@ impl Login {
             Ok(_) => party.meter.sign_in_succeeded(),
             Err(error) => party.meter.sign_in_failed(error.reason()),
         }
-        finished.map(Finished::Redirect)
+        finished.map(Finished::Redirect).map_err(over)
     }
 
     /// The code becomes tokens, the ID token becomes a visitor.
@@ -126,7 +141,6 @@ impl Login {
             id_token: Some(signed_in.id_token),
         };
         let (secret, session) = self.sessions.open(new).await?;
-        self.meter.session_opened();
         tracing::info!(app = %self.app, provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
         if let Some(old) = live {
             self.supersede(old, session.visitor()).await?;
@@ -155,9 +169,6 @@ impl Login {
         if let Some(live) = live {
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
         }
-        if attempt.restarts > 0 {
-            return Err(Error::ExpiredAgain);
-        }
         let target = ReturnTarget::parse(&attempt.target, &self.origins);
         let again = self.begin(Some(&attempt.provider), target, None, attempt.restarts + 1, headers, Some(id)).await?;
         Ok(Finished::Redirect(again))
@@ -169,16 +180,11 @@ impl Login {
     async fn supersede(&self, old: &Live, new: &Visitor) -> Result<(), Error> {
         let (secret, session) = old;
         let before = session.visitor();
-        if (&before.issuer, &before.subject) != (&new.issuer, &new.subject) {
-            return end_superseded(&self.sessions, &self.meter, secret).await;
+        if (&before.issuer, &before.subject) == (&new.issuer, &new.subject) {
+            self.sessions.supersede(secret.clone());
+        } else {
+            self.sessions.end(secret, EndReason::Superseded).await?;
         }
-        let (sessions, meter, secret) = (Arc::clone(&self.sessions), self.meter.clone(), secret.clone());
-        self.background.spawn(async move {
-            tokio::time::sleep(OVERLAP).await;
-            if let Err(error) = end_superseded(&sessions, &meter, &secret).await {
-                tracing::warn!(%error, "a superseded session was not ended; its lifetime will");
-            }
-        });
         Ok(())
     }
 
@@ -191,11 +197,4 @@ impl Login {
     fn go_on(&self, target: &ReturnTarget) -> Redirect {
         Redirect { location: target.url(&self.origins), cookies: Vec::new() }
     }
-}
-
-async fn end_superseded(sessions: &Sessions, meter: &Meter, secret: &CookieSecret) -> Result<(), Error> {
-    if sessions.end(secret, EndReason::Superseded).await?.is_some() {
-        meter.session_ended(EndReason::Superseded.as_str());
-    }
-    Ok(())
 }

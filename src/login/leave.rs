@@ -14,9 +14,6 @@ impl Login {
             Some((secret, _)) => self.sessions.end(secret, EndReason::SignedOut).await?,
             None => None,
         };
-        if ended.is_some() {
-            self.meter.session_ended(EndReason::SignedOut.as_str());
-        }
         let at_provider = ended.and_then(|ended| {
             let party = self.party(Some(&ended.visitor.provider)).ok()?;
             let metadata = party.relying_party.metadata()?;

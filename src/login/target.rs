@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 
+use http::Uri;
 use url::{Position, Url};
 
 use super::attempt::MAX_TARGET;
+use crate::request::{Place, Target};
 
 /// The origins that a target may be on.
 #[derive(Clone, Debug)]
@@ -48,7 +50,7 @@ impl ReturnTarget {
         let path_and_query = &url[Position::BeforePath..Position::AfterQuery];
         let anonymous = url.username().is_empty() && url.password().is_none();
         // `//host` as a path would be another origin to whoever reads it as a reference.
-        if !anonymous || path_and_query.starts_with("//") || is_own_endpoint(path_and_query, &origins.prefix) {
+        if !anonymous || path_and_query.starts_with("//") || !is_of_an_app(path_and_query, &origins.prefix) {
             return None;
         }
         let origin = url.origin();
@@ -70,11 +72,10 @@ impl ReturnTarget {
     }
 }
 
-/// Whether a path leads to our own endpoints, in whatever case or escape.
-fn is_own_endpoint(path_and_query: &str, prefix: &str) -> bool {
-    let path = path_and_query.split('?').next().unwrap_or_default();
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
-    decoded.replace('\\', "/").contains(&prefix.to_ascii_lowercase())
+/// Whether a request for it would be an app's: neither one of our own endpoints, nor refused.
+fn is_of_an_app(path_and_query: &str, prefix: &str) -> bool {
+    let target = path_and_query.parse::<Uri>().ok().and_then(|uri| Target::parse(&uri).ok());
+    target.is_some_and(|target| target.place(prefix) == Ok(Place::App))
 }
 
 #[cfg(test)]
@@ -106,6 +107,8 @@ mod tests {
             ("/a/../b", "/b"),
             ("/x#fragment", "/x"),
             ("", "/"),
+            ("/a%00b", "/"), // refused, whoever asks for it
+            ("/a?q=\u{fc}&r=%zz", "/a?q=%C3%BC&r=%zz"),
         ] {
             assert_eq!(parsed(asked), leads_to, "{asked:?}");
         }
@@ -163,8 +166,20 @@ mod tests {
             "/_VESTIBULE/start",
             "/%5fvestibule/start",
             "/a/../_vestibule/start",
+            "/_vestibule",
+            "/_vestibule?x",
+            "/a/..%2f_vestibule/start", // to some servers only
         ] {
             assert_eq!(parsed(asked), "/", "{asked:?}");
+        }
+        for asked in [
+            "/_vestibules/start",
+            "/docs/_vestibule/start",
+            "/search?q=/_vestibule/start",
+            "/a%2F_vestibule/x",
+            "/Wiki/_Vestibule",
+        ] {
+            assert_eq!(parsed(asked), asked, "the app's own page");
         }
     }
 }

@@ -9,12 +9,17 @@ use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::session::{Sessions, StoreError, sessions::in_time};
+use crate::session::{
+    Sessions, StoreError,
+    sessions::{TOUCH_INTERVAL, in_time},
+};
 
 /// How late, at most, a holder learns that its session is over.
 const CLOSE_EVERY: Duration = Duration::from_secs(5);
 /// How often the store is cleared.
 const PURGE_EVERY: Duration = Duration::from_mins(1);
+/// As counters call it, beside the reasons of [`EndReason`](crate::session::EndReason).
+const EXPIRED: &str = "expired";
 
 impl Sessions {
     /// Ends what is over and clears the store, until `stop`. Belongs on the background runtime.
@@ -57,11 +62,15 @@ impl Sessions {
         Ok(())
     }
 
+    /// Counts them as well: a row is removed once, whoever of the replicas does it.
     async fn purge_expired(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let (created, last_used) = (now.minus(self.times.lifetime), now.minus(self.times.idle_timeout));
+        // The store may not have been told of a use for so long, and a row must not go before its session.
+        let unused = self.times.idle_timeout + TOUCH_INTERVAL;
+        let (created, last_used) = (now.minus(self.times.lifetime), now.minus(unused));
         let purged = in_time(self.store.purge_expired(created, last_used)).await?;
         if purged > 0 {
+            self.meter.sessions_ended(EXPIRED, purged);
             tracing::debug!(purged, "expired sessions removed from the store");
         }
         Ok(())

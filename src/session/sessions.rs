@@ -14,12 +14,16 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use moka::policy::EvictionPolicy;
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 
 use crate::{
     clock::{Clock, Moment, Timestamp},
     config::SessionTimes,
     identity::{AppId, Issuer, ProviderSessionId, Subject, Visitor},
+    meter::Meter,
     random::Random,
     secret::Secret,
     session::{
@@ -40,9 +44,12 @@ const CACHED_UNKNOWN: u64 = 10_000;
 /// Long enough to spare the store a browser's repeated old cookie.
 const UNKNOWN_FOR: Duration = Duration::from_mins(1);
 /// How often, at most, the store is told that a session is in use.
-const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
+pub(super) const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the store may take; past that it counts as unavailable.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a session goes on that its browser has replaced: requests of other tabs
+/// may be on their way with its cookie.
+const OVERLAP: Duration = Duration::from_mins(1);
 
 /// All sessions, as this process knows them.
 pub struct Sessions {
@@ -52,6 +59,7 @@ pub struct Sessions {
     pub(super) clock: Clock,
     pub(super) registry: Arc<Registry>,
     pub(super) freshness: Freshness,
+    pub(super) meter: Meter,
     random: Random,
     background: Handle,
     cache: moka::future::Cache<SessionId, Arc<Session>>,
@@ -126,6 +134,7 @@ impl Sessions {
         times: SessionTimes,
         clock: Clock,
         random: Random,
+        meter: Meter,
         background: Handle,
     ) -> Self {
         Self {
@@ -135,6 +144,7 @@ impl Sessions {
             clock,
             registry: Arc::default(),
             freshness: Freshness::new(),
+            meter,
             random,
             background,
             cache: opened_sessions(CACHED_SESSIONS),
@@ -180,6 +190,7 @@ impl Sessions {
         let live = self.registry.register(id);
         self.ask(|store| async move { store.insert(row).await }).await?;
         live.settle(now.plus(self.times.lifetime), now);
+        self.meter.session_opened();
         let session = Arc::new(Session::new(record, live, position));
         self.cache.insert(id, Arc::clone(&session)).await;
         Ok((secret, session))
@@ -317,7 +328,7 @@ impl Sessions {
         let ended = self.ask(move |store| async move { store.end(&id, reason).await }).await?;
         self.apply_ending(id).await;
         let Some(EndedRecord { record, id_token }) = ended else { return Ok(None) };
-        tracing::info!(session = %id, reason = reason.as_str(), "session ended");
+        self.tell(id, reason);
         match Record::open(&record, secret, &self.random) {
             Ok(record) => Ok(Some(EndedSession {
                 app: record.app,
@@ -330,6 +341,18 @@ impl Sessions {
                 Ok(None)
             }
         }
+    }
+
+    /// Ends a session that its browser has replaced by another of the same person: not
+    /// at once, and whatever becomes of the request that replaced it.
+    pub fn supersede(self: &Arc<Self>, secret: CookieSecret) {
+        let sessions = Arc::clone(self);
+        self.background.spawn(async move {
+            sleep(OVERLAP).await;
+            if let Err(error) = sessions.end(&secret, EndReason::Superseded).await {
+                tracing::warn!(%error, "a superseded session was not ended; its lifetime will");
+            }
+        });
     }
 
     /// Ends all sessions of one person; returns how many.
@@ -360,9 +383,15 @@ impl Sessions {
     async fn apply_endings(&self, ended: Vec<SessionId>, reason: EndReason) -> usize {
         for id in &ended {
             self.apply_ending(*id).await;
-            tracing::info!(session = %id, reason = reason.as_str(), "session ended");
+            self.tell(*id, reason);
         }
         ended.len()
+    }
+
+    /// Of an ending, where it was made: the other replicas only hear of it.
+    fn tell(&self, id: SessionId, reason: EndReason) {
+        self.meter.session_ended(reason.as_str());
+        tracing::info!(session = %id, reason = reason.as_str(), "session ended");
     }
 
     /// Makes an ending true in this process: for the cache, for loads in flight, for every holder.

@@ -45,6 +45,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
         config.session.clone(),
         clock.clone(),
         random.clone(),
+        meter.clone(),
         background.clone(),
     ));
     let parties = config
@@ -80,7 +81,6 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
                 sealer: ring.sealer(ATTEMPT_PURPOSE),
                 redeemed: redeemed.clone(),
                 sessions: Arc::clone(&sessions),
-                meter: meter.clone(),
                 background: background.clone(),
                 clock: clock.clone(),
                 random: random.clone(),

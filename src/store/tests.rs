@@ -13,6 +13,7 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     config::{SessionStore, SessionTimes},
     identity::{AppId, EmailTrust, Issuer, ProviderId, ProviderSessionId, Subject, Visitor},
+    meter::Meter,
     random::Random,
     secret::Secret,
     session::{
@@ -40,12 +41,14 @@ struct House {
     store: Arc<Instrumented>,
     clock: Clock,
     hand: ManualClock,
+    meter: Meter,
 }
 
 impl House {
     fn new() -> Self {
         let (clock, hand) = Clock::manual(Timestamp::from_unix(1_000_000));
-        Self { store: Arc::new(Instrumented::over(MemoryStore::new())), clock, hand }
+        let meter = Meter::new(&clock);
+        Self { store: Arc::new(Instrumented::over(MemoryStore::new())), clock, hand, meter }
     }
 
     /// A replica that has not heard the feed yet.
@@ -56,8 +59,16 @@ impl House {
             SessionTimes { store: SessionStore::Memory, idle_timeout: IDLE, lifetime: LIFETIME },
             self.clock.clone(),
             Random::system(),
+            self.meter.clone(),
             Handle::current(),
         )
+    }
+
+    /// How many sessions ended for each reason, as `/metrics` has it.
+    fn ended(&self, reason: &str) -> Option<u64> {
+        let series = format!("vestibule_sessions_ended_total{{reason=\"{reason}\"}} ");
+        let metrics = self.meter.render();
+        metrics.lines().find_map(|line| line.strip_prefix(&series)).map(|count| count.parse().expect("a number"))
     }
 
     async fn replica(&self) -> Arc<Sessions> {

@@ -101,17 +101,28 @@ async fn whatever_else_is_anonymous_gets_401_and_no_cookie() {
 async fn the_401_page_of_a_frame_leads_out_of_it() {
     let stage = Stage::builder().start().await;
     for (referer, leads_to) in [
-        (Some(stage.url("/outer?x=1")), "outer"),
-        (Some("https://elsewhere.example/page".to_owned()), "_vestibule/start"),
-        (None, "_vestibule/start"),
+        (Some(stage.url("/outer?x=1")), "/outer?x=1"),
+        (Some(format!("{}/outer?x=1", stage.origin().replace("http:", "https:"))), "/"),
+        (Some("https://elsewhere.example/page".to_owned()), "/"),
+        (Some(stage.url("/_vestibule/sign_in")), "/"),
+        (Some("/outer".to_owned()), "/outer"),
+        (None, "/"),
     ] {
         let mut request = Request::get("/inner").headers(&[NAVIGATE, ("Sec-Fetch-Dest", "iframe")]);
         if let Some(referer) = &referer {
             request = request.header("Referer", referer);
         }
         let page = stage.send(request).await.html();
-        assert!(page.contains("target=\"_top\""), "{referer:?}: {page}");
-        assert!(page.contains(leads_to), "{referer:?}: {page}");
+        let (_, link) = page.split_once("<a href=\"").expect("a link");
+        let (href, attributes) = link.split_once('"').expect("an end of it");
+        let start = stage.public_url.join(href).expect("a URL");
+        let led: Vec<_> = start.query_pairs().collect();
+        assert_eq!(
+            (start.path(), &*led[0].0, &*led[0].1),
+            ("/_vestibule/start", "rd", leads_to),
+            "{referer:?}: {page}"
+        );
+        assert!(attributes.starts_with(" rel=\"noreferrer\" target=\"_top\">"), "{referer:?}: {page}");
         assert!(!page.contains("elsewhere.example"), "{referer:?}: {page}");
     }
 }

@@ -159,6 +159,27 @@ async fn chunks_pass_in_both_directions_as_they_come() {
     assert_eq!((rest.as_slice(), complete), (&b"two"[..], Complete::Yes));
 }
 
+/// Elasticsearch and friends take a body with a GET.
+#[tokio::test]
+async fn a_body_belongs_to_its_request_whatever_the_method_is() {
+    let stage = Stage::builder().public("/**").start().await;
+    for method in ["GET", "HEAD", "DELETE", "OPTIONS", "QUERY", "REPORT"] {
+        for (framing, body, length) in [
+            ("Transfer-Encoding: chunked", "5\r\nfirst\r\n6;x=y\r\nsecond\r\n0\r\n\r\n", None),
+            ("Content-Length: 11", "firstsecond", Some("11")),
+        ] {
+            let mut client = stage.connect().await;
+            let head = format!("{method} /search HTTP/1.1\r\nHost: {}\r\n{framing}\r\n\r\n", stage.authority());
+            client.send(format!("{head}{body}")).await;
+            assert_eq!(client.response_to(method).await.map(|a| a.status), Some(200), "{method}, {framing}");
+            let seen = stage.upstream.only();
+            assert_eq!((seen.method(), seen.body.as_slice()), (method, &b"firstsecond"[..]), "{framing}");
+            let coding = if length.is_none() { Some("chunked") } else { None };
+            assert_eq!((seen.header("content-length"), seen.header("transfer-encoding")), (length, coding), "{method}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn server_sent_events_come_one_by_one() {
     let stage = Stage::builder().start().await;

@@ -2,9 +2,10 @@
 //! time, one browser with an empty profile for each.
 
 use std::{
+    fs, io,
     io::{Read as _, Write as _},
-    net::TcpStream,
-    process::Command,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
+    process::{self, Command},
     sync::{Arc, Weak},
 };
 
@@ -36,16 +37,42 @@ impl Driver {
         }
         // Profiles, sockets and what crashed browsers leave: all gone with the driver.
         let temporary = tempfile::tempdir().expect("a temporary folder can be made");
+        let port = port_that_nobody_is_given();
         let mut command = Command::new("chromedriver");
-        let process = Process::start("chromedriver", command.arg("--port=0").env("TMPDIR", temporary.path()));
-        let port = process
-            .line("its port", |line| {
-                line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
-            })
-            .await;
+        let process =
+            Process::start("chromedriver", command.arg(format!("--port={port}")).env("TMPDIR", temporary.path()));
+        let started = |line: &str| line.contains("started successfully on port").then_some(());
+        process.line("that it listens", started).await;
         let driver = Arc::new(Self { port, _process: process, _temporary: temporary });
         *shared = Arc::downgrade(&driver);
         driver
+    }
+}
+
+/// A port for the driver, which listens on both loopback addresses: told to find one by
+/// itself it takes one that is free on `::1`, and gives up where somebody has the same on
+/// 127.0.0.1. So it gets one below those that the kernel hands out, free on both; where
+/// the search begins follows from the process id, so that test runs side by side do not
+/// meet.
+fn port_that_nobody_is_given() -> u16 {
+    /// Below are the ports that services are known by.
+    const LOWEST: u16 = 10_000;
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("this is Linux");
+    let handed_out: u16 = range.split_whitespace().next().and_then(|from| from.parse().ok()).expect("two numbers");
+    let mut candidates: Vec<u16> = (LOWEST..handed_out).collect();
+    assert!(!candidates.is_empty(), "the kernel hands out every port above {LOWEST}: {range}");
+    let begin = process::id() as usize % candidates.len();
+    candidates.rotate_left(begin);
+    let is_free_on_both =
+        |port: &u16| is_free(Ipv4Addr::LOCALHOST.into(), *port) && is_free(Ipv6Addr::LOCALHOST.into(), *port);
+    candidates.into_iter().find(is_free_on_both).expect("not all ports are taken")
+}
+
+/// Whether a port could be listened on; an address that this machine does not have is in nobody's way.
+fn is_free(address: IpAddr, port: u16) -> bool {
+    match TcpListener::bind((address, port)) {
+        Ok(_) => true,
+        Err(e) => e.kind() != io::ErrorKind::AddrInUse,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     app::App,
     process::Process,
     provider::{self, CLIENT_ID, CLIENT_SECRET, Provider},
+    visitor,
 };
 
 /// Who may enter, unless a test has its own rules: the domain of ada, grace and uma,
@@ -28,72 +29,108 @@ pub(crate) struct Deployment {
     pub(crate) origin: String,
     /// Where the provider is, or will be.
     pub(crate) provider_address: SocketAddr,
-    /// The real binary.
-    pub(crate) vestibule: Vestibule,
-}
-
-/// The real binary with its configuration.
-#[derive(Debug)]
-pub(crate) struct Vestibule {
-    /// For what it says, and to stop it.
-    pub(crate) process: Process,
     /// Where `/readyz` is.
     pub(crate) ops: SocketAddr,
+    /// The real binary, for what it says.
+    pub(crate) vestibule: Process,
     _configuration: TempDir,
 }
 
-/// Starts it before an upstream, and waits until a visitor may come.
-pub(crate) async fn serve(public: SocketAddr, provider_address: SocketAddr, upstream: SocketAddr) -> Vestibule {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let file = folder.path().join("vestibule.toml");
-    fs::write(&file, configuration(public, provider_address, upstream)).expect("it can be written to");
-    let process = Process::start(
-        "vestibule",
-        Command::new(env!("CARGO_BIN_EXE_vestibule")).arg("serve").arg("--config").arg(&file),
-    );
-    let ops = process.line("that it is listening", listening).await;
-    Vestibule { process, ops, _configuration: folder }
+/// What is deployed, and where. Further lines go to the end of their section.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    listen: SocketAddr,
+    public_url: String,
+    provider_address: SocketAddr,
+    upstream: Option<String>,
+    server: String,
+    tls: String,
+    routes: String,
 }
 
-impl Deployment {
-    /// Starts a provider, the app and Vestibule, and waits until a visitor may come.
-    pub(crate) async fn start() -> (Self, Provider) {
-        let (provider_address, public) = (own_address(), own_address());
-        let provider = Provider::start(provider_address, &format!("http://{public}")).await;
-        let deployment = Self::start_at(public, provider_address).await;
-        (deployment, provider)
+impl Plan {
+    /// Vestibule alone between a provider's address and the tests' own app.
+    pub(crate) fn usual() -> Self {
+        let (listen, provider_address) = (own_address(), own_address());
+        let public_url = format!("http://{listen}");
+        let none = String::new;
+        Self { listen, public_url, provider_address, upstream: None, server: none(), tls: none(), routes: none() }
+    }
+
+    /// Where Vestibule will listen.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Where the provider will be.
+    pub(crate) fn provider(self, provider_address: SocketAddr) -> Self {
+        Self { provider_address, ..self }
+    }
+
+    /// Somebody stands in front, and visitors know that one's address.
+    pub(crate) fn public_url(self, public_url: &str) -> Self {
+        Self { public_url: public_url.to_owned(), ..self }
+    }
+
+    /// Another upstream than the tests' own app.
+    pub(crate) fn upstream(self, upstream: &str) -> Self {
+        Self { upstream: Some(upstream.to_owned()), ..self }
+    }
+
+    /// `[server.tls]`, and a public URL in https.
+    pub(crate) fn tls(self, lines: &str) -> Self {
+        let public_url = self.public_url.replacen("http://", "https://", 1);
+        Self { tls: format!("[server.tls]\n{lines}\n"), public_url, ..self }
+    }
+
+    /// `[server]`
+    pub(crate) fn server(self, lines: &str) -> Self {
+        Self { server: format!("{}{lines}\n", self.server), ..self }
+    }
+
+    /// Everything is public: for tests that are about something else than who enters.
+    pub(crate) fn public(self) -> Self {
+        Self { routes: "[[app.route]]\npath = \"/**\"\naccess = \"public\"\n".to_owned(), ..self }
+    }
+
+    /// Starts a provider first, and waits until a visitor may come.
+    pub(crate) async fn start_with_provider(self) -> (Deployment, Provider) {
+        let provider = Provider::start(self.provider_address, &self.public_url).await;
+        (self.start().await, provider)
     }
 
     /// Starts the app and Vestibule; the provider is the caller's affair.
-    pub(crate) async fn start_at(public: SocketAddr, provider_address: SocketAddr) -> Self {
+    pub(crate) async fn start(self) -> Deployment {
         let app = App::start(own_address()).await;
-        let vestibule = serve(public, provider_address, app.address).await;
-        Self { app, origin: format!("http://{public}"), provider_address, vestibule }
+        self.start_before(app).await
     }
 
-    /// An address of the app.
-    pub(crate) fn url(&self, target: &str) -> String {
-        format!("{}{target}", self.origin)
+    /// The same before an app that runs already.
+    pub(crate) async fn start_before(self, app: App) -> Deployment {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = folder.path().join("vestibule.toml");
+        fs::write(&file, self.configuration(app.address)).expect("it can be written to");
+        let vestibule = Process::start(
+            "vestibule",
+            Command::new(env!("CARGO_BIN_EXE_vestibule")).arg("serve").arg("--config").arg(&file),
+        );
+        let ops = vestibule.line("that it is listening", listening).await;
+        let Self { public_url, provider_address, .. } = self;
+        Deployment { app, origin: public_url, provider_address, ops, vestibule, _configuration: folder }
     }
-}
 
-/// The ops address out of the line that says that visitors may come.
-fn listening(line: &str) -> Option<SocketAddr> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    let fields = line.get("fields").unwrap_or(&line);
-    (fields["message"] == "listening").then(|| fields["ops"].as_str()?.parse().ok()).flatten()
-}
-
-fn configuration(public: SocketAddr, provider_address: SocketAddr, app: SocketAddr) -> String {
-    let issuer = provider::issuer(provider_address);
-    format!(
-        r#"
+    fn configuration(&self, app: SocketAddr) -> String {
+        let Self { listen, public_url, provider_address, server, tls, routes, .. } = self;
+        let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
+        let issuer = provider::issuer(*provider_address);
+        format!(
+            r#"
 [server]
-listen = ["{public}"]
+listen = ["{listen}"]
 ops_listen = "127.0.0.1:0"
 workers = 1
-drain_delay = "0s"
-
+{server}
+{tls}
 [log]
 level = "debug"
 format = "json"
@@ -109,11 +146,38 @@ client_secret = "{CLIENT_SECRET}"
 
 [[app]]
 id = "app"
-public_url = "http://{public}"
-upstream = "http://{app}"
+public_url = "{public_url}"
+upstream = "{upstream}"
 
 [app.access]
 {ACCESS}
-"#
-    )
+{routes}"#
+        )
+    }
+}
+
+impl Deployment {
+    /// Starts a provider, the app and Vestibule, and waits until a visitor may come.
+    pub(crate) async fn start() -> (Self, Provider) {
+        Plan::usual().start_with_provider().await
+    }
+
+    /// An address of the app.
+    pub(crate) fn url(&self, target: &str) -> String {
+        format!("{}{target}", self.origin)
+    }
+
+    /// The number of one series of `/metrics`.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let answer = visitor::get(&format!("http://{}/metrics", self.ops)).await;
+        let value = answer.text().lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {series} in {}", answer.text()))
+    }
+}
+
+/// The ops address out of the line that says that visitors may come.
+fn listening(line: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let fields = line.get("fields").unwrap_or(&line);
+    (fields["message"] == "listening").then(|| fields["ops"].as_str()?.parse().ok()).flatten()
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::{
     address::own_address,
-    deployment::Deployment,
+    deployment::{Deployment, Plan},
     provider::Provider,
     visitor::{self, Visitor},
 };
@@ -30,9 +30,9 @@ async fn live_sessions_outlive_the_provider_and_new_ones_trust_its_new_keys() {
 
 #[tokio::test]
 async fn it_starts_without_the_provider_and_recovers_by_itself() {
-    let (public, provider_address) = (own_address(), own_address());
-    let deployment = Deployment::start_at(public, provider_address).await;
-    let ops = |path| format!("http://{}{path}", deployment.vestibule.ops);
+    let provider_address = own_address();
+    let deployment = Plan::usual().provider(provider_address).start().await;
+    let ops = |path| format!("http://{}{path}", deployment.ops);
     assert_eq!(visitor::get(&ops("/livez")).await.status, StatusCode::OK);
     assert_eq!(visitor::get(&ops("/readyz")).await.status, StatusCode::SERVICE_UNAVAILABLE);
     let refused = Visitor::default().open(deployment.url("/")).await;
@@ -40,7 +40,7 @@ async fn it_starts_without_the_provider_and_recovers_by_itself() {
 
     let _provider = Provider::start(provider_address, &deployment.origin).await;
     let known = |line: &str| line.contains("metadata and keys are known").then_some(());
-    deployment.vestibule.process.line("that the provider is back", known).await;
+    deployment.vestibule.line("that the provider is back", known).await;
     assert_eq!(visitor::get(&ops("/readyz")).await.status, StatusCode::OK, "nobody had to ask");
     let landed = Visitor::default().sign_in(deployment.url("/"), "ada").await;
     assert_eq!(landed.status, StatusCode::OK);

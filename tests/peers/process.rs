@@ -68,6 +68,11 @@ impl Process {
         self.child.wait().expect("a child that has closed its outputs can be waited for")
     }
 
+    /// By what the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// All that it has printed so far.
     pub(crate) fn output(&self) -> String {
         self.lines.borrow().join("\n")

@@ -91,9 +91,9 @@ impl Visitor {
         self.submit(form.url, &[("login", person)]).await
     }
 
-    /// The `Cookie` for an address, for a program that is not this browser.
-    pub(crate) fn cookies(&self, url: impl AsRef<str>) -> String {
-        self.cookies_for(&Url::parse(url.as_ref()).expect("tests ask for valid URLs"))
+    /// The `Cookie` header of a request to an address, for a program that goes on as this visitor.
+    pub(crate) fn cookie(&self, url: &str) -> String {
+        self.cookies_for(&Url::parse(url).expect("tests ask for valid URLs"))
     }
 
     /// Cookies that would be sent to an address, as they would be.

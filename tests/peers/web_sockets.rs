@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::Path, process::Command};
 
-use crate::{address::own_address, deployment, process::Process, provider::Provider, visitor::Visitor};
+use crate::{address::own_address, deployment::Plan, process::Process, visitor::Visitor};
 
 /// Debian's, which has Debian's packages.
 const PYTHON: &str = "/usr/bin/python3";
@@ -22,7 +22,7 @@ async fn event(process: &Process, event: &str) {
 async fn client(public: SocketAddr, visitor: &mut Visitor) -> Process {
     let origin = format!("http://{public}");
     visitor.sign_in(&origin, "ada").await;
-    let client = python("client.py", &[&format!("ws://{public}/echo"), &visitor.cookies(&origin), &origin]);
+    let client = python("client.py", &[&format!("ws://{public}/echo"), &visitor.cookie(&origin), &origin]);
     event(&client, "client opened permessage-deflate").await;
     event(&client, "client heard its echo").await;
     client
@@ -30,11 +30,12 @@ async fn client(public: SocketAddr, visitor: &mut Visitor) -> Process {
 
 #[tokio::test]
 async fn python_understands_python_through_us_and_us_when_we_close() {
-    let (public, upstream, provider_address) = (own_address(), own_address(), own_address());
-    let _provider = Provider::start(provider_address, &format!("http://{public}")).await;
+    let upstream = own_address();
     let server = python("server.py", &[&upstream.ip().to_string(), &upstream.port().to_string()]);
     event(&server, "server listening").await;
-    let mut vestibule = deployment::serve(public, provider_address, upstream).await;
+    let plan = Plan::usual().upstream(&format!("http://{upstream}")).server("drain_delay = \"0s\"");
+    let public = plan.listen();
+    let (mut deployment, _provider) = plan.start_with_provider().await;
 
     let mut visitor = Visitor::default();
     let first = client(public, &mut visitor).await;
@@ -45,8 +46,8 @@ async fn python_understands_python_through_us_and_us_when_we_close() {
     event(&server, "server closed 1008 session ended").await;
 
     let second = client(public, &mut Visitor::default()).await;
-    vestibule.process.terminate();
+    deployment.vestibule.terminate();
     event(&second, "client closed 1001 server restarts").await;
     event(&server, "server closed 1001 server restarts").await;
-    assert_eq!(vestibule.process.end().await.code(), Some(0));
+    assert_eq!(deployment.vestibule.end().await.code(), Some(0));
 }

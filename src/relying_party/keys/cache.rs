@@ -1,10 +1,11 @@
-//! The key set kept in memory, fetched again when a token names a key that it lacks.
+//! The key set kept in memory, fetched again when a token names a key that it lacks, or
+//! is signed by none that it has.
 //!
-//! A rotation must not cost a sign-in (threat 33), and a flood of tokens with made-up
-//! `kid`s must not become a flood of requests (threat 32): fetches are shared, and
-//! one that did not bring the key that it was made for, or failed, is followed by
-//! none for a minute. The first load and the hourly refresh do not count, since
-//! they were not made for a key.
+//! A rotation must not cost a sign-in (threat 33), also where the provider names its
+//! new key like the old one; and a flood of forged tokens must not become a flood of
+//! requests (threat 32): fetches are shared, and one that did not bring the key that
+//! it was made for, or failed, is followed by none for a minute. The first load and
+//! the hourly refresh do not count, since they were not made for a key.
 
 use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -73,7 +74,7 @@ impl KeyCache {
             None => self.refresh(metadata, deadline).await?,
         };
         match known.verify(jws) {
-            Err(rejection) if may_be_a_rotation(rejection, jws) => {
+            Err(rejection @ (Rejection::UnknownKey | Rejection::Signature)) => {
                 let Some(fresh) = self.refetch(&known, metadata, deadline).await? else {
                     return Err(rejection.into());
                 };
@@ -135,16 +136,6 @@ impl KeyCache {
 
     fn set_in_vain(&self, at: Option<Timestamp>) {
         *self.in_vain.lock().unwrap_or_else(PoisonError::into_inner) = at;
-    }
-}
-
-/// Whether a newer key set could change the verdict: a key that is not in ours,
-/// or a token without `kid` that none of ours signed.
-fn may_be_a_rotation(rejection: Rejection, jws: &Jws<'_>) -> bool {
-    match rejection {
-        Rejection::UnknownKey => true,
-        Rejection::Signature => jws.key_id().is_none(),
-        _ => false,
     }
 }
 

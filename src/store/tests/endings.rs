@@ -19,6 +19,27 @@ async fn threat_84_an_ending_is_effective_here_at_once_and_tells_what_is_left_to
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_its_browser_has_replaced_ends_after_a_minute_and_not_before() {
+    let house = House::new();
+    let (here, there) = (house.replica().await, house.replica().await);
+    let (secret, old) = opened(&here, "ada").await;
+    let (_, new) = opened(&here, "ada").await;
+    assert!(resolved(&there, &secret).await.is_some());
+    here.supersede(secret.clone());
+    settle().await;
+    advance(Duration::from_secs(59)).await;
+    settle().await;
+    assert!(is_hit(&here, &secret) && is_hit(&there, &secret), "other tabs may be on their way with it");
+    assert_eq!(house.ended("superseded"), None);
+    advance(Duration::from_secs(1)).await;
+    old.pulse().ended().ended().await;
+    settle().await;
+    assert!(is_unknown(&here, &secret) && is_unknown(&there, &secret));
+    assert!(!new.pulse().ended().is_ended());
+    assert_eq!(house.ended("superseded"), Some(1), "counted where it was ended, and not where it was heard of");
+}
+
+#[tokio::test(start_paused = true)]
 async fn threat_84_an_ending_reaches_other_replicas_and_what_they_hold() {
     let house = House::new();
     let (here, there) = (house.replica().await, house.replica().await);

@@ -80,6 +80,12 @@ async fn threat_115_holders_learn_of_expiry_and_the_store_is_cleared() {
     assert!(!fresh.pulse().ended().is_ended());
     advance(MINUTE).await;
     settle().await;
+    assert!(house.store.load(&secret.id()).await.unwrap().is_some(), "a use may still be unwritten somewhere");
+    assert_eq!(house.ended("expired"), None);
+    house.hand.advance(MINUTE);
+    advance(MINUTE).await;
+    settle().await;
+    assert_eq!(house.ended("expired"), Some(1));
     assert!(house.store.load(&secret.id()).await.unwrap().is_none());
     assert!(house.store.load(fresh.id()).await.unwrap().is_some());
 }

@@ -111,7 +111,7 @@ async fn heads_that_http_2_does_not_allow_or_that_name_no_one_host_are_refused()
         counted += u32::from(!matches!(outcome, Outcome::Status(_)));
     }
     // Each is counted when its connection ends, or before.
-    let refused = format!("vestibule_unparsable_requests_total {counted}");
+    let refused = format!("vestibule_refusals_total{{app=\"\",reason=\"unparsable\"}} {counted}");
     patiently("the count", async { while !stage.metrics().await.lines().any(|line| line == refused) {} }).await;
 }
 

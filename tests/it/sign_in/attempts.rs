@@ -75,6 +75,7 @@ async fn threat_12_an_expired_attempt_begins_again_by_itself_once() {
     let late_again = browser.up_to_callback(again.location()).await;
     stage.clock.advance(Duration::from_secs(301));
     is_page(&browser.look_at(late_again.as_str()).await, 400, "This sign-in took too long");
+    assert_eq!(attempts(&browser, &stage), [""; 0], "what cannot be answered any more is not kept");
     assert_eq!(refusals(&stage, "state_expired_again").await, 1);
     let landed = browser.open(&stage.url("/_vestibule/start?rd=/later")).await;
     assert_eq!((landed.response.status, stage.upstream.only().target()), (200, "/later"));
@@ -120,6 +121,40 @@ async fn a_browser_that_keeps_no_cookie_at_all_is_stopped_at_once() {
     let mut browser = stage.browser(&ADA);
     let callback = browser.up_to_callback(&stage.url(PAGE)).await;
     is_page(&stage.browser(&ADA).look_at(callback.as_str()).await, 400, "cookies are blocked");
+}
+
+#[tokio::test]
+async fn an_attempt_that_failed_for_good_takes_its_cookie_with_it_and_no_others() {
+    let stage = Stage::builder().start().await;
+    let forged: fn(Answer<'_>) = |answer| {
+        if let Answer::IdToken(token) = answer {
+            token.break_signature();
+        }
+    };
+    for (what, status, error, lie) in [
+        ("the person said no", 403, Some("access_denied"), None),
+        ("the provider said no", 400, Some("server_error"), None),
+        ("a forged token", 502, None, Some(forged)),
+    ] {
+        let mut browser = stage.browser(&ADA);
+        let another = browser.up_to_callback(&stage.url("/another")).await;
+        let others = attempts(&browser, &stage);
+        let mut callback = browser.up_to_callback(&stage.url(PAGE)).await;
+        if let Some(error) = error {
+            let kept: Vec<_> =
+                callback.query_pairs().into_owned().filter(|(name, _)| name == "state" || name == "iss").collect();
+            callback.query_pairs_mut().clear().extend_pairs(kept).append_pair("error", error);
+        }
+        if let Some(lie) = lie {
+            stage.provider.lie(lie);
+        }
+        let failed = browser.look_at(callback.as_str()).await;
+        assert_eq!(failed.status, status, "{what}: {failed:?}");
+        assert_eq!(attempts(&browser, &stage), others, "{what}");
+        stage.provider.tell_the_truth();
+        let landed = browser.open(another.as_str()).await;
+        assert_eq!((landed.response.status, landed.url.path()), (200, "/another"), "{what}: {landed:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,56 @@
+//! The further `hosts` of an app (contract §3): each reaches it, and all sign-ins happen at the public URL.
+
+use crate::{
+    demo::provider::{calls::Endpoint, people::ADA},
+    harness::{Configuration, Request, Stage},
+};
+
+const ALIAS: &str = "alias.example.com";
+
+fn with_an_alias() -> Configuration {
+    Stage::builder().app(&format!("hosts = [{ALIAS:?}]")).public("/public/**")
+}
+
+#[tokio::test]
+async fn a_navigation_under_a_further_host_goes_to_the_public_url_before_it_signs_in() {
+    let stage = with_an_alias().start().await;
+    let alias = format!("{ALIAS}:{}", stage.door_address().port());
+    for (asked, leads_to) in [
+        ("/page?a=%2F&b", "/page?a=%2F&b"),
+        ("/", "/"),
+        ("/a/../b", "/b"),
+        ("/_vestibule/start?rd=/page", "/_vestibule/start?rd=/page"),
+        ("/_vestibule/sign_out", "/_vestibule/sign_out"),
+        ("/_vestibule/callback?code=x&state=y", "/_vestibule/callback?code=x&state=y"),
+    ] {
+        let answer = stage.send(Request::get(asked).navigation().header("Host", &alias)).await;
+        assert_eq!((answer.status, answer.location()), (302, &*stage.url(leads_to)), "{asked}: {answer:?}");
+        assert!(
+            answer.headers("set-cookie").is_empty(),
+            "{asked}: a cookie of this host would be of no use: {answer:?}"
+        );
+    }
+    assert!(stage.upstream.take().is_empty());
+    assert!(stage.provider.calls_to(Endpoint::Authorization).is_empty());
+
+    let landed = stage.browser(&ADA).open(&stage.url("/page")).await;
+    assert_eq!((landed.response.status, stage.upstream.only().target()), (200, "/page"), "and there it goes on");
+}
+
+#[tokio::test]
+async fn what_is_no_navigation_is_told_where_to_sign_in_and_what_is_public_is_served() {
+    let stage = with_an_alias().start().await;
+    let api = stage.send(Request::get("/api").header("Host", ALIAS)).await;
+    assert_eq!(api.status, 401);
+    assert_eq!(api.json()["sign_in"], stage.url("/_vestibule/start"));
+    assert!(stage.upstream.take().is_empty());
+
+    let public = stage.send(Request::get("/public/page").navigation().header("Host", ALIAS)).await;
+    assert_eq!(public.status, 200);
+    let seen = stage.upstream.only();
+    assert_eq!((seen.headers("host"), seen.headers("x-forwarded-host")), (vec![ALIAS], vec![ALIAS]));
+    // A session of the public URL counts here as well, where a browser would send it.
+    let cookie = stage.sign_in(&ADA).await;
+    assert_eq!(stage.send(Request::get("/page").header("Host", ALIAS).header("Cookie", &cookie)).await.status, 200);
+    assert_eq!(stage.upstream.only().header("x-forwarded-user"), Some("ada"));
+}
