@@ -192,8 +192,8 @@ pub fn upstream_head(
 ) -> HeaderMap {
     request_head::cleanse(&mut headers, removals, front.method_overrides);
     request_head::set(&mut headers, front, client, request_id);
-    for (name, value) in identity.into_iter().flatten() {
-        headers.insert(*name, value.clone());
+    for (name, value) in identity.into_iter().flat_map(IdentityHeaders::iter) {
+        headers.insert(name, value.clone());
     }
     headers
 }

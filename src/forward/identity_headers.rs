@@ -18,12 +18,10 @@ const MAX_VALUE: usize = 4 * 1024;
 #[derive(Debug)]
 pub struct IdentityHeaders(Box<[(&'static HeaderName, HeaderValue)]>);
 
-impl<'a> IntoIterator for &'a IdentityHeaders {
-    type Item = &'a (&'static HeaderName, HeaderValue);
-    type IntoIter = std::slice::Iter<'a, (&'static HeaderName, HeaderValue)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+impl IdentityHeaders {
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static HeaderName, &HeaderValue)> {
+        self.0.iter().map(|(name, value)| (*name, value))
     }
 }
 
@@ -108,7 +106,7 @@ mod tests {
     }
 
     fn texts(headers: &IdentityHeaders) -> Vec<(&str, &str)> {
-        headers.into_iter().map(|(name, value)| (name.as_str(), value.to_str().expect("ASCII"))).collect()
+        headers.iter().map(|(name, value)| (name.as_str(), value.to_str().expect("ASCII"))).collect()
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum HeaderKind {
     Forwarding,
     /// Who the visitor is, in some preset: removed, ours is set (threats 45 and 46).
     Identity,
-    /// A name with `_`: removed.
+    /// A name with `_`, or one that could be taken for ours where every odd byte becomes a `_`: removed.
     Underscore,
     /// Another method than the request's: removed where a rule of the app names methods (threat 64).
     MethodOverride,
@@ -82,7 +82,7 @@ impl HeaderKind {
             _ => Self::EndToEnd,
         };
         match kind {
-            Self::EndToEnd if has_underscore(name.as_bytes()) => Self::Underscore,
+            Self::EndToEnd if has_underscore(name.as_bytes()) || could_become_ours(name.as_bytes()) => Self::Underscore,
             kind => kind,
         }
     }
@@ -109,6 +109,11 @@ impl HeaderKind {
             | Self::RequestId => false,
         }
     }
+}
+
+/// Some CGI servers fold every byte of a name but letters and digits: `X.Forwarded-User` would be ours there.
+fn could_become_ours(name: &[u8]) -> bool {
+    matches!(name, [b'x' | b'r' | b'f', ..]) && !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 /// Looks at eight bytes at a time: a name is too short for the library's search to pay.
@@ -264,6 +269,10 @@ mod tests {
                 }
             }
         }
+        for name in ["X.Forwarded-User", "x-forwarded!user", "Remote~User", "Forwarded.", "X-Auth-Request'User"] {
+            assert_eq!(kind(name), HeaderKind::Underscore, "{name}");
+        }
+        assert_eq!(kind("Sec.Odd"), HeaderKind::EndToEnd);
         assert_eq!(kind("plain_name"), HeaderKind::Underscore);
         assert_eq!(kind("_"), HeaderKind::Underscore);
     }

@@ -118,7 +118,7 @@ proxy_protocol = true
 [server.limits]
 connections = -1
 "), @r"
-    error: `connections` must be a number from 0 to 100000000
+    error: `connections` must be a number from 0 to 10000000
      --> vestibule.toml:2:15
       |
     2 | connections = -1
