@@ -43,6 +43,7 @@ pub(super) fn framing(bytes: &[u8]) {
 }
 
 /// Nothing but a line feed that stands alone is ever changed, and wherever a head is cut, it is the same one.
+/// Behind its end nothing continues it: by then the request is being answered.
 ///
 /// The first byte says where.
 pub(super) fn line_ends(bytes: &[u8]) {
@@ -64,7 +65,9 @@ pub(super) fn line_ends(bytes: &[u8]) {
     }
     let first = |read: &[u8]| read.iter().zip(head).position(|(read, sent)| read != sent);
     let (left, right) = head.split_at(usize::from(cut).min(head.len()));
-    if !left.is_empty() {
+    let begun = left.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(left.len());
+    let is_over = left[begun..].windows(4).any(|four| four == b"\r\n\r\n");
+    if !left.is_empty() && !is_over {
         assert_eq!(first(&check(&[left, right])), first(&whole), "cut at {cut}: {head:?}");
     }
 }
