@@ -146,9 +146,11 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
 
     let identity = session.map(|session| session.identity);
     // Who has a body to send and waits for a word goes on waiting, now for the upstream's.
-    let expectation = if body.is_end_stream() { None } else { head.headers.remove(EXPECT) };
+    let expects = !body.is_end_stream() && head.headers.contains_key(EXPECT);
     head.headers = upstream_head(front, identity, client, request_id, head.headers, removals);
-    head.headers.extend(expectation.map(|expectation| (EXPECT, expectation)));
+    if expects {
+        head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+    }
     head.uri = Uri::from(target.path_and_query().clone());
 
     let (mut response, offered) = match upgrade.zip(visitor_side) {

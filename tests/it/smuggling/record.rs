@@ -133,7 +133,13 @@ fn answer(request: &Message) -> String {
 /// Whatever came in, what goes out leaves no server a choice how to read it.
 fn assert_canonical(request: &Message) {
     assert_eq!(request.leniencies, Vec::<&str>::new(), "{request:?}");
-    assert!(request.trailers.is_empty(), "{request:?}");
+    for (name, _) in &request.trailers {
+        let decides =
+            ["host", "content-length", "transfer-encoding", "authorization", "cookie", "connection", "trailer"];
+        let ours = ["x-forwarded-", "x-real-ip", "x-auth-request-", "remote-", "x-vestibule-"];
+        assert!(!decides.contains(&name.as_str()) && !name.contains('_'), "{request:?}");
+        assert!(!ours.iter().any(|family| name.starts_with(family)), "{request:?}");
+    }
     assert!(request.target.starts_with('/') && !request.target.contains('#'), "origin-form, no fragment: {request:?}");
     assert!(
         request.method.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte) || byte.is_ascii_digit()),
@@ -144,22 +150,32 @@ fn assert_canonical(request: &Message) {
         assert_eq!(request.all(once).len(), 1, "{once}: {request:?}");
     }
     assert!(request.all("content-length").len() + request.all("transfer-encoding").len() <= 1, "{request:?}");
-    for hop in ["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "http2-settings", "expect"]
-    {
+    for hop in ["keep-alive", "proxy-connection", "upgrade", "http2-settings"] {
         assert_eq!(request.all(hop), Vec::<&str>::new(), "{request:?}");
+    }
+    for (field, only) in [("connection", "te"), ("te", "trailers"), ("expect", "100-continue")] {
+        assert!(matches!(request.all(field)[..], []) || request.all(field) == [only], "{field}: {request:?}");
     }
     let names = request.fields.iter().map(|(name, _)| name);
     assert!(names.clone().all(|name| !name.contains('_') && *name == name.to_ascii_lowercase()), "{request:?}");
 }
 
-/// A request as the app saw it, without what is in every request; fields of different names in no order of theirs.
+/// What [`assert_canonical`] has looked at, and what says only that trailers are read.
+const SETTLED: [&str; 5] = ["host", "connection", "te", "trailer", "expect"];
+
+/// A request as the app saw it, without what is in every request; fields of different names in no order of theirs,
+/// those after the body with a plus.
 pub(super) fn told(request: &Message) -> String {
-    let own = |name: &str| name != "host" && !OURS.contains(&name);
+    let own = |name: &str| !SETTLED.contains(&name) && !OURS.contains(&name);
     let mut fields: Vec<_> = request.fields.iter().filter(|(name, _)| own(name)).collect();
     fields.sort_by_key(|(name, _)| name);
     let mut text = format!("{} {}\n", request.method, request.target);
     for (name, value) in fields {
         text.extend([name, ": ", value, "\n"]);
     }
-    text + "\n" + &String::from_utf8_lossy(&request.body)
+    text = text + "\n" + &String::from_utf8_lossy(&request.body);
+    for (name, value) in &request.trailers {
+        text.extend(["\n+", name, ": ", value]);
+    }
+    text
 }
