@@ -4,7 +4,7 @@
 //! is forwarded is the [`Target`] that was judged. The visitor's head is changed in
 //! place, in one pass over its names, and never copied.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
@@ -41,6 +41,8 @@ pub struct Front {
     /// The origins whose pages may change protocols here.
     upgrade_origins: Vec<String>,
     method_overrides: MethodOverrides,
+    /// How long a tunnel may rest.
+    idle: Option<Duration>,
     proto: HeaderValue,
     port: HeaderValue,
     /// The upstream's own `Host`, where the visitor's is not preserved.
@@ -52,6 +54,7 @@ impl Front {
     pub fn new(app: &config::App, rules: &AppRules) -> Self {
         Self {
             method_overrides: rules.method_overrides(),
+            idle: app.limits.idle,
             upgrade_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
             origins: Origins::new(app, &app.upstream.origin()),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
@@ -177,6 +180,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         session_end: permit.session_end().cloned(),
         pulse: session.map(|session| session.pulse.clone()),
         sessions: Arc::clone(sessions),
+        idle: front.idle,
     };
     let response = response_head::cleanse(response.map(drop), &front.origins, protection);
     Ok(Forwarded::Switch(response, Box::new(tunnel)))

@@ -16,13 +16,14 @@ mod sealed;
 pub type Promise = fn(&[u8]);
 
 /// All of them; a name is that of a folder in `fuzz/corpus` and of a program in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Promise); 9] = [
+pub const TARGETS: [(&str, Promise); 10] = [
     ("attempt", sealed::attempt),
     ("cookie", cookies::cookie),
     ("forwarded", request::forwarded),
     ("framing", heads::framing),
     ("host", request::host),
     ("line_ends", heads::line_ends),
+    ("proxy_header", heads::proxy_header),
     ("record", sealed::record),
     ("return_target", sealed::return_target),
     ("target", request::target),

@@ -7,7 +7,7 @@
 //! | and in HTTP/2? | [`http2`] |
 //! | what passes of bodies, and of what follows them? | [`body`], [`trailers`] |
 //! | how long is waited? | [`patience`] |
-//! | and when another protocol takes over? | [`tunnel`](mod@tunnel) |
+//! | and when another protocol takes over? | `forward::tunnel` |
 //!
 //! A pool of plain HTTP/1.1 senders per worker and upstream, because measured
 //! against the client of `hyper-util` it saves six per cent of a request, and

@@ -39,9 +39,6 @@ mod frames;
 use flow::Flow;
 use frames::{Frames, Reason};
 
-/// A tunnel through which nothing has come for this long is closed: its visitor may be gone without a word.
-const MAX_IDLE: Duration = Duration::from_hours(1);
-
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -58,13 +55,15 @@ pub struct Tunnel {
     /// The same, to be told that it is in use.
     pub(super) pulse: Option<Pulse>,
     pub(super) sessions: Arc<Sessions>,
+    /// When nothing has come through it for so long, it is closed: its visitor may be gone without a word.
+    pub(super) idle: Option<Duration>,
 }
 
 impl Tunnel {
     /// Carries bytes to the end. Once `stop` is cancelled, a WebSocket is told to come
     /// back later; what cannot be told goes on. `sent` counts what the visitor gets.
     pub async fn carry(self, stop: CancellationToken, random: Random, sent: &mut u64) {
-        let Self { visitor, upstream, protocol, session_end, pulse, sessions } = self;
+        let Self { visitor, upstream, protocol, session_end, pulse, sessions, idle } = self;
         let over = async {
             match &session_end {
                 Some(ended) => ended.ended().await,
@@ -81,7 +80,7 @@ impl Tunnel {
         let (Ok(visitor), Ok(upstream)) = switched else { return };
         let mut joined = Joined::new(TokioIo::new(visitor), TokioIo::new(upstream), protocol, sent);
         let in_use = || pulse.iter().for_each(|pulse| sessions.touch(pulse));
-        let ending = joined.carry(in_use, over, stop.cancelled()).await;
+        let ending = joined.carry(idle, in_use, over, stop.cancelled()).await;
         match &ending {
             Ending::Broken(error) => tracing::debug!(?protocol, %error, "a tunnel broke"),
             ending => tracing::debug!(?protocol, ?ending, "a tunnel ended"),
@@ -147,12 +146,14 @@ where
     /// Passes on what comes, until something ends it. Says `in_use` every few seconds in which something came.
     async fn carry(
         &mut self,
+        idle: Option<Duration>,
         in_use: impl Fn(),
         mut over: impl Future<Output = ()> + Unpin,
         stop: impl Future<Output = ()>,
     ) -> Ending {
         let mut stop = pin!(stop);
         let can_be_told = self.protocol == Protocol::WebSocket;
+        let look_every = idle.map_or(LOOK_EVERY, |idle| idle.min(LOOK_EVERY));
         let (mut quiet, mut seen) = (Duration::ZERO, 0);
         loop {
             tokio::select! {
@@ -160,16 +161,16 @@ where
                 () = &mut over => return Ending::SessionEnded,
                 passed = poll_fn(|cx| self.poll(cx)) => return passed.map_or_else(Ending::Broken, |()| Ending::Finished),
                 () = &mut stop, if can_be_told => return Ending::Stopping,
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(look_every) => {}
             }
             let passed = self.to_visitor.passed() + self.to_upstream.passed();
             if passed > seen {
                 (quiet, seen) = (Duration::ZERO, passed);
                 in_use();
             } else {
-                quiet += LOOK_EVERY;
+                quiet += look_every;
             }
-            if quiet >= MAX_IDLE {
+            if idle.is_some_and(|idle| quiet >= idle) {
                 return Ending::Idle;
             }
         }

@@ -5,7 +5,10 @@ use http::{Method, Request, Uri, Version, header};
 use super::request::headers;
 use crate::{
     gateway::Heard,
-    listener::line_ends::LineEnds,
+    listener::{
+        line_ends::LineEnds,
+        proxy_protocol::{self, Parsed},
+    },
     request::{Fields, HeaderKind, connection_options, framing, is_hop_by_hop},
 };
 
@@ -69,5 +72,23 @@ pub(super) fn line_ends(bytes: &[u8]) {
     let is_over = left[begun..].windows(4).any(|four| four == b"\r\n\r\n");
     if !left.is_empty() && !is_over {
         assert_eq!(first(&check(&[left, right])), first(&whole), "cut at {cut}: {head:?}");
+    }
+}
+
+/// A PROXY header is the same wherever the bytes are cut: the beginning of one is never refused and never another
+/// one, what is still missing is never more than there is, and what follows it changes nothing.
+pub(super) fn proxy_header(bytes: &[u8]) {
+    let Ok(Parsed::Header { length, source }) = proxy_protocol::parse(bytes) else { return };
+    assert!((1..=bytes.len()).contains(&length), "{length} of {}", bytes.len());
+    for end in 0..length {
+        match proxy_protocol::parse(&bytes[..end]) {
+            Ok(Parsed::Incomplete { needs }) => assert!((1..=length - end).contains(&needs), "{needs} more than {end}"),
+            other => panic!("the first {end} bytes of {length} are {other:?}"),
+        }
+    }
+    let followed = [&bytes[..length], b"GET / HTTP/1.1\r\n"].concat();
+    match proxy_protocol::parse(&followed) {
+        Ok(Parsed::Header { length: same, source: as_well }) => assert_eq!((same, as_well), (length, source)),
+        other => panic!("with a request behind it is {other:?}"),
     }
 }

@@ -271,6 +271,14 @@ async fn threat_84_a_tunnel_ends_with_the_session_without_a_word() {
 }
 
 #[tokio::test]
+async fn a_tunnel_through_which_nothing_comes_ends_when_the_app_may_not_rest_longer() {
+    let stage = Stage::builder().public("/**").app_tables("[app.limits]\nidle = \"300ms\"\n").start().await;
+    let mut conversations = stage.upstream.by_hand();
+    let (mut client, mut app) = open(&stage, stage.connect().await, &mut conversations).await;
+    assert_eq!((client.until_closed().await, app.until_closed().await), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
 async fn a_stop_waits_for_tunnels_that_cannot_be_told() {
     let stage = Stage::builder().public("/**").server("drain_delay = \"0s\"\ndrain_timeout = \"1h\"").start().await;
     let mut conversations = stage.upstream.by_hand();

@@ -1,6 +1,5 @@
 //! Bodies of any size in a bounded amount of memory: that of the real program, as the
-//! kernel counts it. 10 GiB were sent once in each direction by hand; what a test sends is
-//! more than any buffer that could have been forgotten.
+//! kernel counts it. What is sent is more than any buffer that could have been forgotten.
 
 use std::fs;
 

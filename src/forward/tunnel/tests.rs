@@ -11,6 +11,9 @@ use tokio::{
 
 use super::*;
 
+/// `[app.limits] idle`
+const MAX_IDLE: Duration = Duration::from_hours(1);
+
 /// What fits on the way between two ends.
 const ROOM: usize = 64;
 
@@ -39,7 +42,7 @@ fn tunnel(protocol: Protocol) -> Ends {
         let in_use = || {
             counter.fetch_add(1, Ordering::Relaxed);
         };
-        let ending = joined.carry(in_use, pin!(ended.ended()), stopping.cancelled()).await;
+        let ending = joined.carry(Some(MAX_IDLE), in_use, pin!(ended.ended()), stopping.cancelled()).await;
         if let Some(reason) = ending.reason() {
             joined.end(reason, [0; 4]).await;
         }

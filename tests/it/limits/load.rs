@@ -143,7 +143,7 @@ async fn threat_116_under_the_load_of_2000_slow_connections_a_bystander_is_serve
     let ratio = with.as_secs_f64() / without.as_secs_f64();
     let report = format!("{SLOW} slow connections: {memory} KiB; p99 {without:?} without, {with:?} with: {ratio:.2}");
     println!("{report}");
-    // On a quiet machine it is under 1.2; a busy one must not fail for its own sake.
+    // The goal is 1.2. A busy machine must not fail for its own sake, so this finds only what is far from it.
     assert!(ratio < 2.0, "{report}");
     assert!(memory < 512 * 1024, "{report}");
     assert!(beset.metrics().await.lines().any(|line| line == "vestibule_connections 2001"), "none was cut");
