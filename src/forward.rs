@@ -4,10 +4,16 @@
 //! is forwarded is the [`Target`] that was judged. The visitor's head is changed in
 //! place, in one pass over its names, and never copied.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{EXPECT, ORIGIN},
 };
 use http_body::Body as _;
@@ -18,9 +24,9 @@ use crate::{
     access::{AppRules, MethodOverrides, Permit},
     config,
     identity::Visitor,
-    request::{self, Client, Removals, Target, Upgrade},
+    request::{self, Client, Removals, Target, Upgrade, client::Trust},
     session::{Pulse, Sessions},
-    upstream::{self, Affinity, RequestBody, ResponseBody, Upstream},
+    upstream::{self, Affinity, Claim, Person, RequestBody, ResponseBody, Upstream},
 };
 
 mod identity_headers;
@@ -144,12 +150,18 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     if upgrade.is_some() && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
     }
+    let person = match session {
+        Some(session) => Person::SignedIn(session.pulse.id().as_bytes()),
+        None if client.peer_trust() == Trust::Trusted => Person::Unknown,
+        None => Person::AtTheOtherEnd,
+    };
+    let claim = Claim { affinity, person };
     let visitor_side = head.extensions.remove::<OnUpgrade>();
     head.extensions.clear();
 
     let identity = session.map(|session| session.identity);
     // Who has a body to send and waits for a word goes on waiting, now for the upstream's.
-    let expects = !body.is_end_stream() && head.headers.contains_key(EXPECT);
+    let expects = !body.is_end_stream() && head.version >= Version::HTTP_11 && head.headers.contains_key(EXPECT);
     head.headers = upstream_head(front, identity, client, request_id, head.headers, removals);
     if expects {
         head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
@@ -157,7 +169,10 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     head.uri = Uri::from(target.path_and_query().clone());
 
     let (mut response, offered) = match upgrade.zip(visitor_side) {
-        None => (upstream.send(Request::from_parts(head, RequestBody::from(body)), affinity).await?, None),
+        None => {
+            let sending = pin!(upstream.send(Request::from_parts(head, RequestBody::from(body)), claim));
+            (while_it_lasts(session, sending).await?, None)
+        }
         Some((upgrade, visitor_side)) => {
             request_head::offer(&mut head.headers, &upgrade);
             let request = Request::from_parts(head, RequestBody::empty());
@@ -184,6 +199,22 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     };
     let response = response_head::cleanse(response.map(drop), &front.origins, protection);
     Ok(Forwarded::Switch(response, Box::new(tunnel)))
+}
+
+/// Waits for an answer, as long as the session lives that it is for. Its end is seen at the next look at the visitor's
+/// connection: with the next piece of a body, else when that connection's timer looks.
+async fn while_it_lasts<T>(
+    session: Option<PassingSession<'_>>,
+    mut answer: Pin<&mut impl Future<Output = Result<T, upstream::Error>>>,
+) -> Result<T, Error> {
+    poll_fn(|cx| match answer.as_mut().poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(answer.map_err(Error::from)),
+        Poll::Pending if session.is_some_and(|session| session.pulse.has_ended()) => {
+            Poll::Ready(Err(Error::SessionEnded))
+        }
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 /// The head that the upstream gets: the visitor's without what they must not say,

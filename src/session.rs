@@ -72,6 +72,11 @@ pub struct Pulse {
 }
 
 impl Pulse {
+    /// The session's name in the store and the log.
+    pub fn id(&self) -> &SessionId {
+        &self.live.id
+    }
+
     /// Whether somebody or something has ended the session.
     pub fn has_ended(&self) -> bool {
         self.live.has_ended()

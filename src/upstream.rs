@@ -48,7 +48,7 @@ mod pool;
 mod tls;
 mod trailers;
 
-pub use affinity::Affinity;
+pub use affinity::{Affinity, Claim, Person};
 pub use body::{BrokenBody, RequestBody, ResponseBody};
 pub use connect::Connector;
 
@@ -159,11 +159,11 @@ impl Upstream {
 
     /// Sends one request and returns the answer as soon as its head is there.
     ///
-    /// The request's version is the visitor's; `affinity` is what their connection owns.
+    /// The request's version is the visitor's; `claim` says what of their connection is theirs.
     pub async fn send(
         &self,
         mut request: Request<RequestBody>,
-        affinity: &Affinity,
+        claim: Claim<'_>,
     ) -> Result<Response<ResponseBody>, Error> {
         let upload = request.body_mut().watch();
         let looks = if request.version() >= Version::HTTP_2 { Looks::Once } else { Looks::Repeated };
@@ -174,7 +174,7 @@ impl Upstream {
         match protocol {
             Protocol::Http1 => {
                 *request.version_mut() = Version::HTTP_11;
-                let work = pin!(self.send_http1(request, upload, affinity, silence));
+                let work = pin!(self.send_http1(request, upload, claim, silence));
                 self.wait(work, upload, looks).await
             }
             Protocol::Http2 => {
@@ -190,7 +190,7 @@ impl Upstream {
         &self,
         mut request: Request<RequestBody>,
         upload: Option<&Arc<Upload>>,
-        affinity: &Affinity,
+        claim: Claim<'_>,
         silence: Silence,
     ) -> Result<Response<ResponseBody>, Error> {
         if upload.is_some() {
@@ -199,7 +199,7 @@ impl Upstream {
                 hold_until_continue(&mut request);
             }
         }
-        let choice = affinity.choose(&self.pool, request.headers());
+        let choice = claim.choose(&self.pool, request.headers());
         let mut tries = Tries::First;
         let (mut lease, response) = loop {
             let kept = if tries == Tries::First { choice.pool().take(upload) } else { None };
@@ -225,7 +225,7 @@ impl Upstream {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::UnaskedSwitch);
         }
-        if let Some(own) = affinity.claim(&self.pool, &response) {
+        if let Some(own) = claim.claim(&self.pool, &response) {
             lease.move_to(&own);
         }
         // With a length nothing else is to be known; most answers have one.
@@ -241,7 +241,7 @@ impl Upstream {
     pub async fn send_upgrade(&self, mut request: Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
         if self.connector.protocol(&request) == Protocol::Http2 {
             request.headers_mut().remove(UPGRADE);
-            return self.send(request, &Affinity::default()).await;
+            return self.send(request, Claim::none(&Affinity::default())).await;
         }
         *request.version_mut() = Version::HTTP_11;
         let stream = self.connect().await?;
@@ -249,6 +249,9 @@ impl Upstream {
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
         let work = pin!(async { Ok(sender.send_request(request).await?) });
         let response = self.wait(work, None, Looks::Repeated).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            check_coding(response.headers())?;
+        }
         Ok(response
             .map(|incoming| ResponseBody::unpooled(incoming, Silence::new(self.limits.idle, Looks::Repeated, None))))
     }

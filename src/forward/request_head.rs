@@ -87,6 +87,7 @@ pub(super) fn set(headers: &mut HeaderMap, front: &Front, client: &Client<'_>, r
 
 /// Makes the upstream the visitor's offer to change protocols (RFC 9110 §7.8).
 pub(super) fn offer(headers: &mut HeaderMap, upgrade: &Upgrade) {
+    headers.remove(TE); // `Connection` names it no more
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, upgrade.value());
 }

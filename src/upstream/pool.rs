@@ -14,6 +14,7 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
+use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -28,6 +29,9 @@ const MAX_IDLE: usize = 64;
 
 /// A connection that rested longer is closed.
 pub(super) const MAX_REST: Duration = Duration::from_mins(1);
+
+/// A body that was answered early and of which nothing has been taken for this long goes no further.
+const STALLED: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Pool(Mutex<Vec<Idle>>);
@@ -134,7 +138,7 @@ impl Lease {
             // The visitor may read the answer only when all is sent: what has begun goes where it was to
             // go, and the connection ends with it. What has not begun, nobody asks for any more.
             if upload.has_begun() {
-                drop(self.connection.task.detach());
+                tokio::spawn(see_off(self.connection.task, upload));
             }
             return;
         }
@@ -143,5 +147,19 @@ impl Lease {
         if idle.len() < MAX_IDLE {
             idle.push(Idle { connection: self.connection, since: instant() });
         }
+    }
+}
+
+/// Lets a body that was answered early come to its end, but ends the connection where it does not move: an upstream
+/// that neither reads nor closes would hold it for ever.
+async fn see_off(task: AbortOnDropHandle<()>, upload: Arc<Upload>) {
+    let mut mark = upload.mark();
+    loop {
+        sleep(STALLED).await;
+        let now = upload.mark();
+        if task.is_finished() || now == mark {
+            return;
+        }
+        mark = now;
     }
 }

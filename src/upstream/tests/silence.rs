@@ -22,7 +22,10 @@ async fn end_of_an_answer(version: Version, idle: Duration) -> Result<Result<(),
     upstream.limits.idle = Some(idle);
     let request = Request::builder().version(version).uri("/").header("host", "app");
     let request = request.body(RequestBody::empty()).expect("a request");
-    let answer = upstream.send(request, &Affinity::default()).await.expect("the head of an answer");
+    let answer = upstream
+        .send(request, Claim { affinity: &Affinity::default(), person: Person::AtTheOtherEnd })
+        .await
+        .expect("the head of an answer");
     let mut body = answer.into_body();
     let end = async {
         loop {

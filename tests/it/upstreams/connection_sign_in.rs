@@ -1,8 +1,11 @@
 //! NTLM and Negotiate sign in a connection: it belongs to one visitor from then on.
 
-use crate::harness::{
-    RawClient, Request, Response, Stage,
-    upstream::{Answer, Recorded},
+use crate::{
+    demo::provider::people::{ADA, GRACE},
+    harness::{
+        RawClient, Request, Response, Stage,
+        upstream::{Answer, Recorded},
+    },
 };
 
 const CHALLENGE: &str = "401 Unauthorized";
@@ -60,6 +63,28 @@ async fn a_connection_that_saw_ntlm_is_its_visitors_and_nobody_elses() {
         let mut next = stage.connect().await;
         assert_eq!(ask(&stage, &mut next, "/next", None).await.status, 200);
         assert!(connections(&stage).iter().all(|(_, on)| *on != hers), "{scheme}");
+    }
+}
+
+#[tokio::test]
+async fn on_one_connection_of_a_proxy_each_person_is_served_on_their_own() {
+    for proxies in ["", "trusted_proxies = [\"127.0.0.0/8\"]"] {
+        let stage = Stage::builder().server(proxies).start().await;
+        let cookies = [stage.sign_in(&ADA).await, stage.sign_in(&GRACE).await];
+        stage.upstream.take();
+        let mut client = stage.connect().await;
+        // Ada signs in her connection to the app; then both go on, in turns, on the same connection to us.
+        for (path, person, token) in
+            [("/a/0", 0, Some("NTLM x")), ("/g/0", 1, None), ("/a/1", 0, None), ("/g/1", 1, None)]
+        {
+            let request = Request::get(path).header("Cookie", &cookies[person]);
+            let request = token.into_iter().fold(request, |request, token| request.header("Authorization", token));
+            assert_eq!(client.exchange(&request.to_host(stage.authority())).await.status, 200, "{path}");
+        }
+        let seen = connections(&stage);
+        let on = |path: &str| seen.iter().find(|(target, _)| target == path).map(|(_, on)| *on);
+        assert_eq!(on("/a/0"), on("/a/1"), "hers is hers: {seen:?}");
+        assert!(on("/g/0") != on("/a/0") && on("/g/1") != on("/a/0"), "and nobody else's: {seen:?}");
     }
 }
 
