@@ -247,8 +247,12 @@ fn start_worker(
             () = hurry.cancelled() => {}
         }
     };
-    // What is left when the work is done is cut by dropping the runtime.
-    thread::Builder::new().name("worker".to_owned()).spawn(move || runtime.block_on(work)).map_err(StartError::Runtime)
+    let work = move || {
+        runtime.block_on(work);
+        // What is left is cut, and a name that is still being looked up is not waited for.
+        runtime.shutdown_background();
+    };
+    thread::Builder::new().name("worker".to_owned()).spawn(work).map_err(StartError::Runtime)
 }
 
 /// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.

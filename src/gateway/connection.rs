@@ -47,6 +47,16 @@ impl Connection {
         }
     }
 
+    /// Bytes came in; says of what. What comes after an early answer while somebody still takes the request's body is no
+    /// head, however long it takes: the connection rests when it is over.
+    pub fn received(&self) -> Heard {
+        if self.activity.phase.load(Ordering::Relaxed) == IDLE && self.bodies.are_arriving() {
+            self.activity.idle(instant());
+            return Heard::Beginning;
+        }
+        self.activity.received()
+    }
+
     /// Whether something may be on its way that nobody waits for any more: the rest of a body, or of a head.
     pub fn may_still_be_sending(&self) -> bool {
         self.bodies.was_one_abandoned() || self.activity.is_in_a_head()

@@ -193,6 +193,8 @@ impl Finish {
     /// Carries a tunnel to its end, which is the request's as well.
     pub(super) fn follow(mut self: Box<Self>, tunnel: Box<Tunnel>) {
         self.trace.let_go();
+        // What a request before left behind is no part of the tunnel.
+        self.connection.bodies.settle();
         let worker = Arc::clone(&self.worker);
         worker.visitors.spawn(async move {
             let (stop, random) = (self.worker.stop.clone(), self.worker.random.clone());

@@ -98,7 +98,8 @@ where
             timer.as_mut().reset(armed.into());
             waiting = false;
         }
-        waiting = true;
+        // Out of budget, the timer has not taken the waker.
+        waiting = tokio::task::coop::has_budget_remaining();
         Poll::Pending
     })
     .await;
@@ -128,7 +129,7 @@ struct Watcher {
 
 impl Watch for Watcher {
     fn received(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        let heard = self.connection.activity.received();
+        let heard = self.connection.received();
         self.line_ends.check(heard, bytes);
         Ok(())
     }

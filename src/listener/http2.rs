@@ -140,7 +140,20 @@ where
 
     report_malformed(acceptor, &connection, &frames);
     let client = connection.peer.address();
-    let Some(Err(error)) = served else { return };
+    let error = match served {
+        Some(Ok(())) => return,
+        Some(Err(error)) => error,
+        None => {
+            // Without a stream and a head it was at rest, which is nobody's fault.
+            let reason =
+                if frames.is_partial() { Some("head_too_slow") } else { (!streams.is_empty()).then_some("idle") };
+            if let Some(reason) = reason {
+                acceptor.meter.connection_cut(reason);
+                tracing::debug!(%client, reason, "a connection was cut");
+            }
+            return;
+        }
+    };
     if let Some(flood) = frames.flood() {
         acceptor.meter.connection_cut("http2_flood");
         tracing::info!(%client, error = %flood, "a connection was cut");
