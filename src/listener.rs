@@ -40,7 +40,7 @@ use protocol::Protocol;
 pub use capacity::Capacity;
 pub use ending::Endings;
 pub use socket::{Address, Bound, Listener};
-use socket::{Origin, Stream};
+use socket::{Origin, Stream, set_nodelay};
 use systemd::Inherited;
 use tls::Certificates;
 
@@ -189,7 +189,7 @@ impl Acceptor {
     }
 
     async fn serve(&self, mut stream: Stream, origin: Origin, place: OwnedSemaphorePermit) -> Result<(), Refusal> {
-        stream.set_nodelay().map_err(Refusal::Gone)?;
+        set_nodelay(&stream).map_err(Refusal::Gone)?;
         let mut peer = self.peer(origin);
         let deadline = Instant::from_std(instant()) + self.header_timeout;
         if self.proxy_protocol == ProxyProtocol::Required {

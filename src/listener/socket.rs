@@ -6,7 +6,7 @@
 //! more people could connect than later. Rejected: changing the umask, which belongs
 //! to the whole process.
 //!
-//! A connection is an enum of the two kinds, and not a type parameter: hyper and TLS
+//! A connection is one type of either kind, and not a type parameter: hyper and TLS
 //! would be compiled for each, to save one predictable branch a read.
 
 use std::{
@@ -17,15 +17,11 @@ use std::{
         unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
     },
     path::{Path, PathBuf},
-    pin::Pin,
-    task::{Context, Poll},
 };
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
-};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_util::either::Either;
 
 use crate::config::UnixSocket;
 
@@ -225,8 +221,8 @@ impl fmt::Display for Origin {
 impl Listener {
     pub(super) async fn accept(&self) -> io::Result<(Stream, Origin)> {
         match &self.kind {
-            Kind::Tcp(listener) => listener.accept().await.map(|(s, peer)| (Stream::Tcp(s), Origin::Tcp(peer))),
-            Kind::Unix(listener) => listener.accept().await.map(|(s, _)| (Stream::Unix(s), Origin::Unix)),
+            Kind::Tcp(listener) => listener.accept().await.map(|(s, peer)| (Either::Left(s), Origin::Tcp(peer))),
+            Kind::Unix(listener) => listener.accept().await.map(|(s, _)| (Either::Right(s), Origin::Unix)),
         }
     }
 
@@ -242,14 +238,14 @@ impl Listener {
                 let listener = listener.into_std()?;
                 while let Ok((stream, peer)) = listener.accept() {
                     stream.set_nonblocking(true)?;
-                    waiting.push((Stream::Tcp(TcpStream::from_std(stream)?), Origin::Tcp(peer)));
+                    waiting.push((Either::Left(TcpStream::from_std(stream)?), Origin::Tcp(peer)));
                 }
             }
             Kind::Unix(listener) => {
                 let listener = listener.into_std()?;
                 while let Ok((stream, _)) = listener.accept() {
                     stream.set_nonblocking(true)?;
-                    waiting.push((Stream::Unix(UnixStream::from_std(stream)?), Origin::Unix));
+                    waiting.push((Either::Right(UnixStream::from_std(stream)?), Origin::Unix));
                 }
             }
         }
@@ -258,66 +254,13 @@ impl Listener {
 }
 
 /// A visitor's connection, before TLS.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+pub(super) type Stream = Either<TcpStream, UnixStream>;
 
-impl Stream {
-    /// Small answers go out at once.
-    pub(super) fn set_nodelay(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.set_nodelay(true),
-            Self::Unix(_) => Ok(()),
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+/// Small answers go out at once, where that is a question.
+pub(super) fn set_nodelay(stream: &Stream) -> io::Result<()> {
+    match stream {
+        Either::Left(tcp) => tcp.set_nodelay(true),
+        Either::Right(_) => Ok(()),
     }
 }
 
