@@ -29,7 +29,9 @@ pub mod store;
 pub use cookie_secret::{CookieSecret, SessionId};
 pub use recent::{CookieTag, Guest, Recent};
 pub use record::{Landed, Tokens};
-pub use sessions::{Cached, EndedSession, NewSession, Sessions};
+#[cfg(test)]
+pub(crate) use sessions::Cached;
+pub use sessions::{EndedSession, NewSession, Sessions};
 pub use store::{EndReason, Feed, Store, StoreError};
 
 use crate::{

@@ -1,8 +1,8 @@
 //! The service that everything above uses: open, look up, end.
 //!
-//! A lookup is two steps. [`Sessions::cached`] answers nearly all of them without
-//! waiting and without allocating; only a miss goes on to [`Sessions::resolve`],
-//! which asks the store once for all who wait for the same session. The flight is
+//! Nearly every request has a session that its worker knows ([`Recent`](crate::session::Recent))
+//! and asks only [`Sessions::is_good`]. The others go to [`Sessions::resolve`], which looks into
+//! the cache and asks the store once for all who wait for the same session. The flight is
 //! keyed by the whole [`SessionId`] (CVE-2026-71326: a key joined from strings let
 //! one visitor ride on another's).
 //!
@@ -68,7 +68,7 @@ pub struct Sessions {
 
 /// What the cache says, at once.
 #[derive(Debug)]
-pub enum Cached {
+pub(crate) enum Cached {
     /// A live session of this app.
     Hit(Arc<Session>),
     /// There is no such session here.
@@ -196,11 +196,6 @@ impl Sessions {
         Ok((secret, session))
     }
 
-    /// The session of a cookie, if that can be said at once. Notes its use.
-    pub fn cached(&self, app: &AppId, secret: &CookieSecret) -> Cached {
-        self.peek(app, &secret.id())
-    }
-
     /// Whether a session that was looked up before still counts, as far as that can be said at
     /// once; [`resolve`](Self::resolve) says the rest. Notes its use.
     pub fn is_good(&self, pulse: &Pulse, now: Moment) -> bool {
@@ -213,7 +208,8 @@ impl Sessions {
         good
     }
 
-    fn peek(&self, app: &AppId, id: &SessionId) -> Cached {
+    /// The session of an id, if that can be said at once. Notes its use.
+    pub(crate) fn peek(&self, app: &AppId, id: &SessionId) -> Cached {
         // Ready at once but for rare upkeep of the cache; a miss is a fair answer to that.
         let Some(session) = self.cache.get(id).now_or_never().flatten() else {
             let unknown = self.freshness.is_trusted() && self.unknown.contains_key(id);

@@ -145,13 +145,13 @@ async fn resolved(sessions: &Sessions, secret: &CookieSecret) -> Option<Arc<Sess
 }
 
 fn is_hit(sessions: &Sessions, secret: &CookieSecret) -> bool {
-    matches!(sessions.cached(&wiki(), secret), Cached::Hit(_))
+    matches!(sessions.peek(&wiki(), &secret.id()), Cached::Hit(_))
 }
 
 fn is_unknown(sessions: &Sessions, secret: &CookieSecret) -> bool {
-    matches!(sessions.cached(&wiki(), secret), Cached::Unknown)
+    matches!(sessions.peek(&wiki(), &secret.id()), Cached::Unknown)
 }
 
 fn is_miss(sessions: &Sessions, secret: &CookieSecret) -> bool {
-    matches!(sessions.cached(&wiki(), secret), Cached::Miss)
+    matches!(sessions.peek(&wiki(), &secret.id()), Cached::Miss)
 }
