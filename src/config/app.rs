@@ -60,7 +60,7 @@ pub struct App {
     pub routes: Vec<Route>,
 }
 
-/// Where visitors find the app: scheme, host and port, no path.
+/// Where visitors find the app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     /// Whether the visitor's side is https: decides cookie security, never the connection.
@@ -69,6 +69,8 @@ pub struct PublicUrl {
     pub host: String,
     /// The port, also where it is the scheme's own.
     pub port: u16,
+    /// The path that the app is below, without a slash at its end: empty for the whole host.
+    pub path: String,
 }
 
 impl PublicUrl {
@@ -234,6 +236,7 @@ fn read_public_url(section: &Section<'_>) -> Reading<Placed<PublicUrl>> {
         scheme: location::scheme(&url),
         host: url.host_str().unwrap_or_default().to_owned(),
         port: port(&url),
+        path: url.path().trim_end_matches('/').to_owned(),
     };
     Ok(Placed { value: public_url, place: url.place })
 }
