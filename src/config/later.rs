@@ -18,11 +18,6 @@ const KEYS: [(&str, &[&str]); 9] = [
         &[
             "tenant",
             "allowed_tenants",
-            "authorization_endpoint",
-            "token_endpoint",
-            "jwks_uri",
-            "userinfo_endpoint",
-            "end_session_endpoint",
             "revocation_endpoint",
             "introspection_endpoint",
             "proxy",

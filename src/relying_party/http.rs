@@ -180,7 +180,7 @@ fn roots(provider: &Provider) -> Result<RootCertStore, ClientError> {
         roots.add(root.clone()).map_err(ClientError::ExtraRoot)?;
     }
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() && provider.discovery_url.scheme() == "https" {
+    if roots.is_empty() && provider.issuer.as_str().starts_with("https:") {
         return Err(ClientError::NoRoots);
     }
     Ok(roots)

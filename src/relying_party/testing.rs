@@ -38,7 +38,7 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     config::{
         Provider,
-        provider::{ClaimNames, ClientAuth, SigningAlgorithm, TrustEmail, UserInfo},
+        provider::{ClaimNames, ClientAuth, Endpoints, SigningAlgorithm, TrustEmail, UserInfo},
     },
     identity::{Issuer, ProviderId},
     secret::Secret,
@@ -54,7 +54,8 @@ pub(super) fn provider(issuer: &str) -> Provider {
     Provider {
         id: ProviderId::new("company"),
         issuer: Issuer::new(issuer),
-        discovery_url: format!("{issuer}/.well-known/openid-configuration").parse().expect("a URL"),
+        discovery_url: Some(format!("{issuer}/.well-known/openid-configuration").parse().expect("a URL")),
+        endpoints: Endpoints::default(),
         client_id: "wiki".into(),
         client_auth: ClientAuth::Basic(Secret::new(CLIENT_SECRET.into())),
         scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
