@@ -8,7 +8,7 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | `http` | the client: deadline, size, no redirects |
+//! | `http`, `route` | the client: deadline, size, no redirects; through a proxy or not |
 //! | `discovery` | the provider's metadata |
 //! | `authorization`, `callback` | the visitor's way there and back |
 //! | `token`, `userinfo` | our own requests |
@@ -48,6 +48,7 @@ mod http;
 mod jose;
 mod keys;
 mod logout;
+mod route;
 mod single_flight;
 #[cfg(test)]
 mod testing;

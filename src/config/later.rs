@@ -20,7 +20,6 @@ const KEYS: [(&str, &[&str]); 9] = [
             "allowed_tenants",
             "revocation_endpoint",
             "introspection_endpoint",
-            "proxy",
             "client_secret_expires",
             "client_key",
             "client_key_file",

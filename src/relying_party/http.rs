@@ -26,7 +26,10 @@ use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{Call, Error, ReplyFault};
+use super::{
+    error::{Call, Error, ReplyFault},
+    route::Route,
+};
 use crate::{clock, config::Provider};
 
 /// The longest that one step of a sign-in may wait for the provider, all its calls together.
@@ -104,7 +107,7 @@ impl Reply {
 
 /// Pooled connections to one provider.
 pub(super) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool<HttpsConnector<Route>, Full<Bytes>>,
     observe: Observe,
 }
 
@@ -119,8 +122,9 @@ impl Client {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http().enable_http1();
+        let route = Route::new(tcp.clone(), https().wrap_connector(tcp), &provider.proxy);
+        let connector = https().wrap_connector(route);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)

@@ -45,6 +45,7 @@ pub(crate) struct Plan {
     upstream: Option<String>,
     server: String,
     tls: String,
+    provider: String,
     routes: String,
 }
 
@@ -54,7 +55,16 @@ impl Plan {
         let (listen, provider_address) = (own_address(), own_address());
         let public_url = format!("http://{listen}");
         let none = String::new;
-        Self { listen, public_url, provider_address, upstream: None, server: none(), tls: none(), routes: none() }
+        Self {
+            listen,
+            public_url,
+            provider_address,
+            upstream: None,
+            server: none(),
+            tls: none(),
+            provider: none(),
+            routes: none(),
+        }
     }
 
     /// Where Vestibule will listen.
@@ -86,6 +96,11 @@ impl Plan {
     /// `[server]`
     pub(crate) fn server(self, lines: &str) -> Self {
         Self { server: format!("{}{lines}\n", self.server), ..self }
+    }
+
+    /// `[[provider]]`
+    pub(crate) fn provider_lines(self, lines: &str) -> Self {
+        Self { provider: format!("{}{lines}\n", self.provider), ..self }
     }
 
     /// Everything is public: for tests that are about something else than who enters.
@@ -120,7 +135,7 @@ impl Plan {
     }
 
     fn configuration(&self, app: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, tls, routes, .. } = self;
+        let Self { listen, public_url, provider_address, server, tls, provider, routes, .. } = self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
@@ -143,6 +158,7 @@ id = "peer"
 issuer = "{issuer}"
 client_id = "{CLIENT_ID}"
 client_secret = "{CLIENT_SECRET}"
+{provider}
 
 [[app]]
 id = "app"

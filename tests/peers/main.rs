@@ -29,6 +29,7 @@ mod large_bodies;
 mod nginx_behind;
 mod nginx_in_front;
 mod outages;
+mod outbound_proxy;
 mod sign_in;
 mod web_sockets;
 mod with_curl;
