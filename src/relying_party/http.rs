@@ -13,7 +13,7 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -82,6 +82,7 @@ impl Deadline {
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<HeaderValue>,
+    pub(super) date: Option<HeaderValue>,
     pub(super) body: Bytes,
 }
 
@@ -161,7 +162,8 @@ impl Client {
                 unreachable(&*error)
             }
         })?;
-        Ok(Reply { status: head.status, content_type: head.headers.get(CONTENT_TYPE).cloned(), body: body.to_bytes() })
+        let header = |name| head.headers.get(name).cloned();
+        Ok(Reply { status: head.status, content_type: header(CONTENT_TYPE), date: header(DATE), body: body.to_bytes() })
     }
 }
 

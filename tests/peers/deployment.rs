@@ -67,6 +67,16 @@ impl Plan {
         }
     }
 
+    /// What visitors know the app by, without a slash at its end.
+    pub(crate) fn origin(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Where the provider is, or will be.
+    pub(crate) fn provider_address(&self) -> SocketAddr {
+        self.provider_address
+    }
+
     /// Where Vestibule will listen.
     pub(crate) fn listen(&self) -> SocketAddr {
         self.listen
@@ -134,7 +144,8 @@ impl Plan {
         Deployment { app, origin: public_url, provider_address, ops, vestibule, _configuration: folder }
     }
 
-    fn configuration(&self, app: SocketAddr) -> String {
+    /// Its file, before an app that is there.
+    pub(crate) fn configuration(&self, app: SocketAddr) -> String {
         let Self { listen, public_url, provider_address, server, tls, provider, routes, .. } = self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);

@@ -21,6 +21,7 @@ mod process;
 mod provider;
 mod visitor;
 
+mod check_online;
 mod grpc;
 mod haproxy;
 mod http2;
