@@ -74,7 +74,6 @@ const KEYS: [(&str, &[&str]); 9] = [
             "preserve_post",
             "keep_fragment",
             "catalog",
-            "open_to_public",
             "headers",
             "session",
             "sign_in",
