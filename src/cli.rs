@@ -4,9 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-mod online;
-
 use crate::{config::Config, shutdown::Signals, sidecar, telemetry};
+
+mod explain;
+mod online;
 
 /// The configuration cannot be used (`EX_CONFIG` of sysexits.h).
 const INVALID_CONFIGURATION: u8 = 78;
@@ -28,6 +29,8 @@ enum Command {
     Serve(Serve),
     /// Validate the configuration
     Check(Check),
+    /// Say which route and rule decide about a request, and why
+    Explain(explain::Explain),
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +90,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Explain(explain) => explain.run(),
     }
 }
 

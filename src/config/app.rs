@@ -158,7 +158,8 @@ impl Draft {
 
     /// The claims that its conditions want of a provider.
     pub(super) fn wanted_claims<'a>(&'a self, provider: &'a ProviderId) -> impl Iterator<Item = &'a str> {
-        let conditions = self.app.access.allow.iter().chain(&self.app.access.deny);
+        let of_routes = self.app.routes.iter().flat_map(Route::conditions);
+        let conditions = self.app.access.allow.iter().chain(&self.app.access.deny).chain(of_routes);
         let is_meant = move |named: &Option<ProviderId>| match named {
             Some(named) => named == provider,
             // A condition on a claim names no provider only where the app has but one.
@@ -205,8 +206,10 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
         access::read_access(section, scope)
     });
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
-    let routes = access::read_routes(section);
-    let (id, upstream, access) = (AppId::new(id?.value), upstream?, access?);
+    let routes = access::read_routes(section, scope);
+    let rules = access.and_then(|access| access::join(section, access, routes));
+    let (id, upstream) = (AppId::new(id?.value), upstream?);
+    let (access, routes) = rules?;
     Ok(Draft {
         providers: own_providers?,
         upstream: upstream.place,
@@ -223,7 +226,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             tls: tls?,
             limits: limits?,
             access,
-            routes: routes?,
+            routes,
         },
     })
 }
