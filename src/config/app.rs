@@ -17,6 +17,10 @@ use crate::{
     identity::{AppId, ProviderId},
 };
 
+mod headers;
+
+pub use headers::{BasicCredential, BearerToken, Encoding, GroupPattern, Headers, Preset, Setting, Told};
+
 /// What a file without any app is shown.
 const EXAMPLE: &str = "\
 [[app]]
@@ -54,6 +58,10 @@ pub struct App {
     pub tls: Option<TlsIdentity>,
     /// `[app.limits]`
     pub limits: AppLimits,
+    /// `[app.headers]`
+    pub headers: Headers,
+    /// `cache`
+    pub cache: Cache,
     /// `[app.access]`
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
@@ -102,6 +110,15 @@ pub struct AppLimits {
     pub idle: Option<Duration>,
 }
 
+/// `cache`: what becomes of an answer's words to shared caches, where somebody had to sign in for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// No shared cache may keep it.
+    Private,
+    /// They are the app's own.
+    AsIs,
+}
+
 /// `http` or `https`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -145,7 +162,12 @@ impl Draft {
         &self.app
     }
 
-    /// The claims that its conditions want of a provider.
+    /// Whether people sign in to it through a provider.
+    pub(super) fn is_for(&self, provider: &ProviderId) -> bool {
+        self.providers.contains(provider)
+    }
+
+    /// The claims that its conditions and headers want of a provider.
     pub(super) fn wanted_claims<'a>(&'a self, provider: &'a ProviderId) -> impl Iterator<Item = &'a str> {
         let conditions = self.app.access.allow.iter().chain(&self.app.access.deny);
         let is_meant = move |named: &Option<ProviderId>| match named {
@@ -157,6 +179,7 @@ impl Draft {
             .filter(move |condition| is_meant(&condition.provider))
             .filter_map(|condition| condition.claim.as_ref())
             .map(|claim| claim.claim.as_str())
+            .chain(self.is_for(provider).then(|| self.app.headers.claims()).into_iter().flatten())
     }
 
     /// The app with its providers, in its own order.
@@ -186,11 +209,14 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let own_providers = read_own_providers(section, providers);
     let tls = section.table("tls", "app.tls", pem::read_identity);
     let limits = section.table_or_empty("limits", "app.limits", read_limits);
+    let headers = section.table_or_empty("headers", "app.headers", headers::read_headers);
+    let cache = section.choice("cache", &[("private", Cache::Private), ("as_is", Cache::AsIs)]);
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
     let access = section.table("access", "app.access", |section| access::read_access(section, scope));
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section);
-    let (id, upstream) = (AppId::new(id?.value), upstream?);
+    let (id, upstream, headers, routes) = (AppId::new(id?.value), upstream?, headers?, routes?);
+    headers::warn(section, &headers, &upstream, &routes);
     Ok(Draft {
         providers: own_providers?,
         upstream: upstream.place,
@@ -205,8 +231,10 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             preserve_host: preserve_host?,
             tls: tls?,
             limits: limits?,
+            headers,
+            cache: cache?.unwrap_or(Cache::Private),
             access: access?,
-            routes: routes?,
+            routes,
         },
     })
 }
