@@ -222,16 +222,21 @@ pub(super) fn read_headers(section: &Section<'_>) -> Reading<Headers> {
         &[("none", None), ("id_token", Some(BearerToken::IdToken)), ("access_token", Some(BearerToken::AccessToken))],
     );
     let drop = section.list("drop", |text| {
-        parse_name(text, Use::Drop).map_err(|refused| refused.after(format_args!("names `{}`, which ", quoted(text))))
+        let named = format_args!("names `{}`, which cannot be dropped: it ", quoted(text));
+        parse_name(text, Use::Drop).map_err(|refused| refused.after(named))
     });
-    let set = read_set(section);
+    let taken = match (&preset, &access_token, &authorization) {
+        (Ok(preset), Ok(access_token), Ok(authorization)) => {
+            taken(section, preset.unwrap_or(Preset::Forwarded), *access_token, authorization.flatten())
+        }
+        _ => Vec::new(),
+    };
+    let set = read_set(section, &taken);
+    let (set, drop) = (set?, drop?.unwrap_or_default());
+    check_drop(section, &drop, &set, &taken)?;
 
     let preset = preset?.unwrap_or(Preset::Forwarded);
     let (assertion, access_token, authorization) = (assertion?, access_token?, authorization?.flatten());
-    let taken = taken(section, preset, access_token, authorization);
-    let (set, drop) = (set?, drop?.unwrap_or_default());
-    check_set(section, &set, &taken)?;
-    check_drop(section, &drop, &set, &taken)?;
     let pass_groups = pass_groups?.unwrap_or_default();
     let may_tell_groups =
         assertion || preset != Preset::None || set.iter().any(|(_, setting)| matches!(setting, Setting::Claim(_)));
@@ -262,16 +267,19 @@ fn taken(section: &Section<'_>, preset: Preset, access_token: bool, authorizatio
     preset.chain(token).chain(bearer).collect()
 }
 
-fn read_set(section: &Section<'_>) -> Reading<Vec<(Placed<HeaderName>, Setting)>> {
+fn read_set(section: &Section<'_>, taken: &[Taken]) -> Reading<Vec<(Placed<HeaderName>, Setting)>> {
     let mut unique = Unique::new("the header");
     let expected = "a table: { claim = \"…\" }, { value = \"…\" } or { basic = { … } }";
     let read = section.named_tables("set", "app.headers.set", expected, |name, section| {
         let setting = read_setting(section);
         let parsed = parse_name(&name, Use::Set).map_err(|refused| {
-            section.report().add(refused.after("").at(name.place, format_args!("`{}`", quoted(&name))))
+            let named = format_args!("`{}` cannot be set:", quoted(&name));
+            section.report().add(refused.after("it ").at(name.place, named))
         })?;
-        unique.claim(section.report(), parsed.as_str(), name.place)?;
-        Ok((Placed { value: parsed, place: name.place }, setting?))
+        let name = Placed { value: parsed, place: name.place };
+        unique.claim(section.report(), name.as_str(), name.place)?;
+        check_free(section, &name, taken)?;
+        Ok((name, setting?))
     })?;
     read.into_iter().collect()
 }
@@ -331,22 +339,18 @@ fn read_basic(section: &Section<'_>) -> Reading<BasicCredential> {
     Ok(BasicCredential { username: username.value, password: Secret::new(password.value) })
 }
 
-fn check_set(section: &Section<'_>, set: &[(Placed<HeaderName>, Setting)], taken: &[Taken]) -> Reading<()> {
-    let mut outcome = Ok(());
-    for (name, _) in set {
-        let Some(taken) = taken.iter().find(|taken| taken.name == name.value) else { continue };
-        let fault = Fault::at(name.place, format!("`{}` is set by `{}` as well", name.value, taken.by))
-            .why("of two values the app would see one, and nobody could say which");
-        let fault = match taken.place {
-            Some(place) => fault.related(place, "this sets it"),
-            None => fault.label("the preset is \"forwarded\" where none is written"),
-        };
-        outcome = Err(section.report().add(fault.help(match taken.by {
-            "preset" => "write preset = \"none\" and name each header in `set`, or remove this one",
-            _ => "keep one of the two",
-        })));
-    }
-    outcome
+fn check_free(section: &Section<'_>, name: &Placed<HeaderName>, taken: &[Taken]) -> Reading<()> {
+    let Some(taken) = taken.iter().find(|taken| taken.name == name.value) else { return Ok(()) };
+    let fault = Fault::at(name.place, format!("`{}` is set by `{}` as well", name.value, taken.by))
+        .why("of two values the app would see one, and nobody could say which");
+    let fault = match taken.place {
+        Some(place) => fault.related(place, "this sets it"),
+        None => fault.label("the preset is \"forwarded\" where none is written"),
+    };
+    Err(section.report().add(fault.help(match taken.by {
+        "preset" => "write preset = \"none\" and name each header in `set`, or remove this one",
+        _ => "keep one of the two",
+    })))
 }
 
 fn check_drop(
