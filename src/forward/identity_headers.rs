@@ -21,7 +21,7 @@ use crate::{
         self, BearerToken,
         app::{Setting, Told},
     },
-    identity::Visitor,
+    identity::{EmailAddress, Visitor},
     secret::Secret,
     session::Tokens,
 };
@@ -120,7 +120,7 @@ impl Telling {
     fn told(&self, visitor: &Visitor, told: Told) -> Option<Vec<u8>> {
         let text = match told {
             Told::User => visitor.user.as_deref(),
-            Told::Email => visitor.trusted_email().map(|email| email.as_str()),
+            Told::Email => visitor.trusted_email().map(EmailAddress::as_str),
             Told::Name => visitor.name.as_deref(),
             Told::PreferredUsername => visitor.preferred_username.as_deref(),
             Told::Groups => return Some(encode_list(self.groups(visitor), self.app.headers.encoding)),

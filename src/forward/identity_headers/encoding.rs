@@ -31,9 +31,10 @@ pub(super) fn encode_list<'m>(members: impl Iterator<Item = &'m str>, encoding: 
 
 fn encode_into(out: &mut Vec<u8>, text: &str, encoding: Encoding, also: impl Fn(char) -> bool) {
     for (place, c) in text.char_indices() {
-        let at_an_edge = place == 0 || place + c.len_utf8() == text.len();
         // Apps cut spaces off at the edges, whichever Unicode has.
-        let plain = c != '%' && !c.is_control() && !also(c) && !(at_an_edge && c.is_whitespace());
+        let at_an_edge = place == 0 || place + c.len_utf8() == text.len();
+        let would_be_lost = c.is_control() || (at_an_edge && c.is_whitespace());
+        let plain = c != '%' && !would_be_lost && !also(c);
         match (encoding, u8::try_from(u32::from(c))) {
             (_, Ok(byte)) if plain && byte.is_ascii() => out.push(byte),
             (Encoding::Latin1, Ok(byte)) if plain => out.push(byte),

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     clock::Clock,
     config::Config,
-    identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject},
+    identity::{EmailTrust, Issuer, ProviderId, Subject},
     random::Random,
     seal::KeyRing,
 };
