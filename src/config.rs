@@ -149,7 +149,7 @@ fn read(root: &Section<'_>) -> Reading<Config> {
         log: log?,
         keys: keys?,
         session: session?,
-        apps: apps.into_iter().map(|app| Arc::new(app.complete(&providers))).collect(),
+        apps: apps.into_iter().map(|app| Arc::new(app.complete(root.report(), &providers))).collect(),
         providers,
         warnings: Vec::new(),
     })

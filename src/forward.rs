@@ -92,6 +92,11 @@ impl Front {
         self.telling.prepare(session.visitor(), session.tokens())
     }
 
+    /// Every header in which the app may be told something, whether or not it is at the moment.
+    pub fn identity_names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.telling.names()
+    }
+
     /// Tells the app who is there, in a head from which whatever a visitor said about that is gone.
     pub fn tell(&self, headers: &mut HeaderMap, identity: Option<&IdentityHeaders>, now: Moment) {
         for (name, value) in &self.constants {

@@ -8,7 +8,7 @@ use crate::{
     config::{
         Access, Provider, Route, TlsIdentity,
         access::{self, Scope},
-        fault::{Fault, Place},
+        fault::{Fault, Place, Report},
         location, pem,
         provider::{Providers, parse_name, read_id},
         section::{Placed, Reading, Section, Unique, Wrong},
@@ -154,6 +154,8 @@ pub(super) struct Draft {
     pub(super) upstream: Place,
     /// Where its certificate is, if it has one.
     pub(super) certificate: Option<Place>,
+    /// Where `[app.headers]` is, if it is there.
+    headers: Option<Place>,
 }
 
 impl Draft {
@@ -183,9 +185,11 @@ impl Draft {
     }
 
     /// The app with its providers, in its own order.
-    pub(super) fn complete(self, providers: &[Arc<Provider>]) -> App {
+    pub(super) fn complete(self, report: &Report, providers: &[Arc<Provider>]) -> App {
         let find = |id: &ProviderId| providers.iter().find(|provider| provider.id == *id).map(Arc::clone);
-        App { providers: self.providers.iter().filter_map(find).collect(), ..self.app }
+        let providers: Vec<_> = self.providers.iter().filter_map(find).collect();
+        headers::warn_of_claims(report, self.headers, &self.app.headers, &providers);
+        App { providers, ..self.app }
     }
 }
 
@@ -221,6 +225,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
         providers: own_providers?,
         upstream: upstream.place,
         certificate: section.place_of("tls"),
+        headers: section.place_of("headers"),
         app: App {
             name: name?.map_or_else(|| id.to_string(), |name| name.value),
             id,

@@ -9,6 +9,9 @@ use crate::{
 };
 
 mod read;
+mod standard_claims;
+
+pub use standard_claims::standard_scope;
 
 pub(super) use read::{Providers, parse_claim_path, parse_name, read_id};
 

@@ -98,6 +98,17 @@ impl Telling {
         Self { app: Arc::clone(app), signer: app.headers.assertion.then(|| Arc::clone(signer)) }
     }
 
+    /// Every header in which the app may be told something.
+    pub(super) fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        let headers = &self.app.headers;
+        let preset = headers.preset.headers().iter().map(|(name, _)| name);
+        let set = headers.set.iter().map(|(name, _)| name);
+        let access_token = headers.access_token.then_some(&ACCESS_TOKEN);
+        let authorization = headers.authorization.map(|_| &AUTHORIZATION);
+        let assertion = headers.assertion.then_some(&ASSERTION);
+        preset.chain(set).chain(access_token).chain(authorization).chain(assertion)
+    }
+
     /// All that the app is told of one visitor. An absent claim is an absent header.
     pub(super) fn prepare(&self, visitor: &Visitor, tokens: Option<&Tokens>) -> IdentityHeaders {
         let preset = self.app.headers.preset.headers().iter();

@@ -5,7 +5,7 @@
 //! claim to keep away. Names that decide how a request is framed, where it goes or
 //! where it came from are nobody's to set ([`name`]).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use data_encoding::BASE64;
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
@@ -13,9 +13,10 @@ use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use self::name::{Use, parse_name};
 use crate::{
     config::{
+        Provider,
         access::{Route, RouteAccess},
-        fault::{Fault, Place, quoted},
-        provider::parse_claim_path,
+        fault::{Fault, Place, Report, quoted},
+        provider::{parse_claim_path, standard_scope},
         section::{Placed, Reading, Section, Unique, Wrong},
         upstream::UpstreamUrl,
     },
@@ -389,6 +390,27 @@ pub(super) fn warn(section: &Section<'_>, headers: &Headers, upstream: &Upstream
             section.place_of("upstream").or(place),
             "`upstream` is plain http: whoever sees the traffic has the tokens and passwords that the app is given",
         );
+    }
+}
+
+/// Claims that a header is to have and that no provider gives, or that nobody vouches for.
+pub(super) fn warn_of_claims(report: &Report, place: Option<Place>, headers: &Headers, providers: &[Arc<Provider>]) {
+    for (name, setting) in &headers.set {
+        let Setting::Claim(path) = setting else { continue };
+        for Provider { id, claims, scopes, .. } in providers.iter().map(AsRef::as_ref) {
+            if let Some(scope) = standard_scope(path).filter(|scope| !scopes.iter().any(|asked| asked == scope)) {
+                let text = format_args!(
+                    "`{name}` stays empty: `{path}` comes with the scope \"{scope}\", which `scopes` of {id} does not ask for"
+                );
+                report.warn(place, text);
+            }
+            if path == "email" && claims.email != "email" {
+                let text = format_args!(
+                    "`{name}` has the claim `email` of {id}, whether or not anybody verified that address"
+                );
+                report.warn(place, text);
+            }
+        }
     }
 }
 

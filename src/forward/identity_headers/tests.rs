@@ -197,6 +197,27 @@ fn a_token_that_no_header_can_hold_is_left_out() {
 }
 
 #[test]
+fn the_names_of_an_app_are_known_without_a_visitor() {
+    let all = telling(
+        "preset = \"remote\"\nassertion = true\naccess_token = true\nauthorization = \"id_token\"\nset = { X-A = { claim = \"a\" }, X-B = { value = \"b\" } }",
+    );
+    let names: Vec<_> = all.names().map(HeaderName::as_str).collect();
+    let expected = [
+        "remote-user",
+        "remote-email",
+        "remote-name",
+        "remote-groups",
+        "x-a",
+        "x-b",
+        "x-forwarded-access-token",
+        "authorization",
+        "x-vestibule-assertion",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(telling("preset = \"none\"").names().count(), 0);
+}
+
+#[test]
 fn debug_shows_no_token() {
     let telling = telling("access_token = true\nauthorization = \"id_token\"\nassertion = true");
     let shown = format!("{:?}", telling.prepare(&visitor(), Some(&tokens())));

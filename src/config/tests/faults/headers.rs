@@ -456,3 +456,19 @@ fn what_may_be_more_than_was_meant_is_a_warning() {
         assert_eq!(warnings(&keys), [""; 0], "{upstream}");
     }
 }
+
+#[test]
+fn a_claim_that_nobody_gives_or_vouches_for_is_a_warning() {
+    let app = "\n[app.headers]\nset = { X-Phone = { claim = \"phone_number\" }, X-Name = { claim = \"name\" }, X-Mail = { claim = \"email\" } }\n";
+    let warnings = |provider: &str| {
+        let (app, provider) = (table("app", app, &APP), table("provider", provider, &PROVIDER));
+        accepted(&format!("{app}{provider}[store]\nurl = \"memory:\"\n")).warnings
+    };
+    let phone = "vestibule.toml:6: `x-phone` stays empty: `phone_number` comes with the scope \"phone\", which `scopes` of \
+                 company does not ask for";
+    let mail =
+        "vestibule.toml:6: `x-mail` has the claim `email` of company, whether or not anybody verified that address";
+    assert_eq!(warnings("\n"), [phone]);
+    assert_eq!(warnings("\nscopes = [\"openid\", \"profile\", \"email\", \"phone\"]\n"), [""; 0]);
+    assert_eq!(warnings("\nclaims = { email = \"upn\" }\n"), [mail, phone]);
+}
