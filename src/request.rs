@@ -16,6 +16,7 @@
 //! | how far has its body come? | [`Body`], [`Bodies`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
+//! | and to this app? | [`ReservedNames`] |
 //! | which protocols does it offer to change to? | [`Upgrade`] |
 //!
 //! All of it runs on every request: no allocation for an ordinary one, one pass
@@ -30,6 +31,7 @@ mod header;
 mod host;
 pub mod http2;
 mod limits;
+mod reserved;
 mod target;
 mod upgrade;
 
@@ -41,5 +43,6 @@ pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
+pub use reserved::ReservedNames;
 pub use target::{Place, Readers, Reading, Target, TargetError};
 pub use upgrade::{Protocol, Upgrade};

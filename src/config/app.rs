@@ -17,8 +17,10 @@ use crate::{
     identity::{AppId, ProviderId},
 };
 
+mod headers;
 mod open;
 
+pub use headers::{BasicCredential, BearerToken, Encoding, GroupPattern, Headers, Preset, Setting, Told};
 use open::Openness;
 
 /// What a file without any app is shown.
@@ -58,6 +60,10 @@ pub struct App {
     pub tls: Option<TlsIdentity>,
     /// `[app.limits]`
     pub limits: AppLimits,
+    /// `[app.headers]`
+    pub headers: Headers,
+    /// `cache`
+    pub cache: Cache,
     /// `[app.access]`
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
@@ -106,6 +112,15 @@ pub struct AppLimits {
     pub idle: Option<Duration>,
 }
 
+/// `cache`: what becomes of an answer's words to shared caches, where somebody had to sign in for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// No shared cache may keep it.
+    Private,
+    /// They are the app's own.
+    AsIs,
+}
+
 /// `http` or `https`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -143,6 +158,8 @@ pub(super) struct Draft {
     openness: Openness,
     /// Where its certificate is, if it has one.
     pub(super) certificate: Option<Place>,
+    /// Where `[app.headers]` is, if it is there.
+    headers: Option<Place>,
 }
 
 impl Draft {
@@ -156,7 +173,12 @@ impl Draft {
         &self.app
     }
 
-    /// The claims that its conditions want of a provider.
+    /// Whether people sign in to it through a provider.
+    pub(super) fn is_for(&self, provider: &ProviderId) -> bool {
+        self.providers.contains(provider)
+    }
+
+    /// The claims that its conditions and headers want of a provider.
     pub(super) fn wanted_claims<'a>(&'a self, provider: &'a ProviderId) -> impl Iterator<Item = &'a str> {
         let of_routes = self.app.routes.iter().flat_map(Route::conditions);
         let conditions = self.app.access.allow.iter().chain(&self.app.access.deny).chain(of_routes);
@@ -169,12 +191,15 @@ impl Draft {
             .filter(move |condition| is_meant(&condition.provider))
             .filter_map(|condition| condition.claim.as_ref())
             .map(|claim| claim.claim.as_str())
+            .chain(self.is_for(provider).then(|| self.app.headers.claims()).into_iter().flatten())
     }
 
     /// The app with its providers, in its own order.
-    pub(super) fn complete(self, providers: &[Arc<Provider>]) -> App {
+    pub(super) fn complete(self, report: &Report, providers: &[Arc<Provider>]) -> App {
         let find = |id: &ProviderId| providers.iter().find(|provider| provider.id == *id).map(Arc::clone);
-        App { providers: self.providers.iter().filter_map(find).collect(), ..self.app }
+        let providers: Vec<_> = self.providers.iter().filter_map(find).collect();
+        headers::warn_of_claims(report, self.headers, &self.app.headers, &providers);
+        App { providers, ..self.app }
     }
 }
 
@@ -198,6 +223,8 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let own_providers = read_own_providers(section, providers);
     let tls = section.table("tls", "app.tls", pem::read_identity);
     let limits = section.table_or_empty("limits", "app.limits", read_limits);
+    let headers = section.table_or_empty("headers", "app.headers", headers::read_headers);
+    let cache = section.choice("cache", &[("private", Cache::Private), ("as_is", Cache::AsIs)]);
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
     let open_to_public = section.flag("open_to_public", false);
     let mut policy_place = section.place();
@@ -208,13 +235,15 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section, scope);
     let rules = access.and_then(|access| access::join(section, access, routes));
-    let (id, upstream) = (AppId::new(id?.value), upstream?);
+    let (id, upstream, headers) = (AppId::new(id?.value), upstream?, headers?);
     let (access, routes) = rules?;
+    headers::warn(section, &headers, &upstream, &routes);
     Ok(Draft {
         providers: own_providers?,
         upstream: upstream.place,
         openness: Openness { place: policy_place, policy: access.policy, open_to_public: open_to_public? },
         certificate: section.place_of("tls"),
+        headers: section.place_of("headers"),
         app: App {
             name: name?.map_or_else(|| id.to_string(), |name| name.value),
             id,
@@ -225,6 +254,8 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             preserve_host: preserve_host?,
             tls: tls?,
             limits: limits?,
+            headers,
+            cache: cache?.unwrap_or(Cache::Private),
             access,
             routes,
         },

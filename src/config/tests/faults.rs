@@ -4,6 +4,7 @@ use super::parse;
 
 mod access;
 mod app;
+mod headers;
 mod language;
 mod provider;
 mod server;
