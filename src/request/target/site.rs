@@ -98,3 +98,6 @@ fn longest<A>(apps: &[(Arc<Premises>, A)], target: &Target) -> Result<Option<usi
         target.readings().all(|reading| apps.iter().position(|(premises, _)| reading.enters(premises.path())) == own);
     if agree { Ok(own) } else { Err(TargetError::AmbiguousApp) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,7 +213,7 @@ fn threat_65_own_endpoints_are_ours_in_every_reading_or_not_at_all() {
 }
 
 /// Targets made of what matters, with enough ordinary letters between.
-fn targets() -> impl Strategy<Value = String> {
+pub(super) fn targets() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "/",
         "//",
