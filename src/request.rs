@@ -44,5 +44,5 @@ pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
 pub use reserved::ReservedNames;
-pub use target::{Place, Readers, Reading, Target, TargetError};
+pub use target::{Found, Place, Premises, Readers, Reading, Site, Target, TargetError};
 pub use upgrade::{Protocol, Upgrade};

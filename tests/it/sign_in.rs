@@ -23,6 +23,7 @@ mod callback;
 mod endpoints;
 mod outage;
 mod providers;
+mod redirect_corpus;
 mod sessions;
 mod sign_out;
 mod start;

@@ -6,6 +6,7 @@ mod access;
 mod app;
 mod headers;
 mod language;
+mod paths;
 mod provider;
 mod server;
 
