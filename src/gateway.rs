@@ -6,10 +6,10 @@ use http::{HeaderValue, Request, Response, header::REFERER, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    access::{Decision, RouteMatch},
+    access::Decision,
     clock::instant,
     forward::{self, Forwarded, Passage, PassingSession},
-    request::{self, Audience, Client, Fields, Place, Target, framing},
+    request::{self, Audience, Client, Fields, Place, framing},
 };
 
 mod anonymous;
@@ -18,6 +18,7 @@ mod apps;
 mod body;
 mod connection;
 mod guest;
+mod judgement;
 mod own;
 mod refusal;
 mod sign_ins;
@@ -29,6 +30,7 @@ pub use connection::{Activity, Connection, Doing, Heard};
 pub use sign_ins::SignIns;
 pub use worker::Worker;
 
+use judgement::{Asked, judge};
 use refusal::Refusal;
 use worker::{Finish, RequestId, Trace};
 
@@ -93,36 +95,31 @@ async fn walk(
         visit.trace.id = id;
     }
     let host = client.forwarded_host().unwrap_or(host);
-    let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
-    visit.trace.app = Some(Arc::clone(&app));
+    let asked = Asked::read(apps, visit, &host, &head.uri)?;
+    let Asked { app, target } = &asked;
     connection.activity.may_rest(app.config.limits.idle);
-    let target = Target::parse(&head.uri)?;
-    visit.trace.path = Some(target.path_and_query().clone());
 
     // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
-    let is_astray =
-        |visit: &Visit<'_>| visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
+    let audience = visit.audience;
+    let is_astray = || audience == Audience::Navigation && host.name() != app.config.public_url.host;
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
-        if is_astray(visit) {
-            return Ok(answer::at_public_url(&app, &target));
+        if is_astray() {
+            return Ok(answer::at_public_url(app, target));
         }
-        return Box::pin(own::answer(worker, &app, visit, &client, endpoint, &head, body)).await;
+        return Box::pin(own::answer(worker, app, visit, &client, endpoint, &head, body)).await;
     }
-    let route = app.rules.route(&head.method, &target);
-    visit.trace.guest = match route {
-        RouteMatch::Public(_) => None,
-        RouteMatch::Default => guest::find(worker, &app, &head.headers, visit.trace.started).await?,
-    };
-    let guest = visit.trace.guest.as_deref();
-    match app.rules.decide(route, client.address(), guest.map(guest::signed_in)) {
+    let started = visit.trace.started;
+    let judged = judge(worker, &asked, (&head.method, &head.headers), &client, started, &mut visit.trace.guest).await?;
+    match judged.decision {
         Decision::Permit(permit) => {
+            let guest = judged.guest;
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
             let passage = Passage {
                 permit,
                 session: guest.map(|guest| PassingSession { pulse: guest.pulse(), identity: &guest.made().identity }),
                 sessions: &apps.sessions,
-                target: &target,
+                target,
                 client: &client,
                 affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
@@ -140,8 +137,8 @@ async fn walk(
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
             })
         }
-        Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
-        Decision::SignIn => Box::pin(anonymous::answer(apps, &app, visit, &client, &target, &head)).await,
+        Decision::SignIn if is_astray() => Ok(answer::at_public_url(app, target)),
+        Decision::SignIn => Box::pin(anonymous::answer(apps, app, visit, &client, target, &head)).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }
