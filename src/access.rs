@@ -8,7 +8,7 @@
 //! A [`Permit`] is the proof that a decision was made, which `forward` asks for. Only
 //! this module can build one.
 //!
-//! Order, as the contract's section 3 has it: a public route asks nobody; then the provider
+//! Order, as the contract's section 3 has it: a preflight that the app answers and a public route ask nobody; then the provider
 //! counts, `deny` wins, and the policy has the last word. Step-up and consent are going to
 //! be further variants of [`Decision`], routes that narrow further ones of [`RouteMatch`].
 //!
@@ -17,12 +17,12 @@
 
 use std::net::IpAddr;
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use crate::{
-    config::{self, Policy},
+    config::{self, Policy, app::CorsPreflight},
     identity::{EmailTrust, Ended, ProviderId, Visitor},
-    request::Target,
+    request::{Target, is_preflight},
 };
 
 mod conditions;
@@ -39,6 +39,7 @@ pub struct AppRules {
     deny: Conditions,
     providers: Vec<ProviderId>,
     routes: Routes,
+    preflights: CorsPreflight,
 }
 
 /// What decides about a path.
@@ -138,7 +139,7 @@ impl AppRules {
     /// Compiles what the configuration says about an app.
     pub fn compile(app: &config::App) -> Self {
         let providers = app.providers.iter().map(|provider| provider.id.clone()).collect();
-        Self::new(&app.access, &app.routes, providers)
+        Self { preflights: app.answers.cors_preflight, ..Self::new(&app.access, &app.routes, providers) }
     }
 
     fn new(access: &config::Access, routes: &[config::Route], providers: Vec<ProviderId>) -> Self {
@@ -148,6 +149,7 @@ impl AppRules {
             deny: Conditions::compile(&access.deny),
             providers,
             routes: Routes::compile(routes),
+            preflights: CorsPreflight::Refuse,
         }
     }
 
@@ -158,7 +160,15 @@ impl AppRules {
 
     /// What becomes of `X-HTTP-Method-Override` and its like.
     pub fn method_overrides(&self) -> MethodOverrides {
-        if self.routes.name_methods() { MethodOverrides::Drop } else { MethodOverrides::Pass }
+        // What may pass because it is an OPTIONS must not be something else to the app.
+        let names_methods = self.routes.name_methods() || self.preflights == CorsPreflight::Forward;
+        if names_methods { MethodOverrides::Drop } else { MethodOverrides::Pass }
+    }
+
+    /// A way past all rules for a browser's preflight, where the app answers these itself (`cors_preflight`).
+    pub fn admit_preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Permit<'static>> {
+        let admitted = self.preflights == CorsPreflight::Forward && is_preflight(method, headers);
+        admitted.then_some(Permit { ended: None })
     }
 
     /// What these rules make of a visitor, whatever they ask for.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{EXPECT, ORIGIN},
 };
 use http_body::Body as _;
@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use crate::{
     access::{AppRules, MethodOverrides, Permit},
-    config,
+    config::{self, upstream::UpstreamUrl},
     identity::Visitor,
     request::{self, Client, Removals, Target, Upgrade, client::Trust},
     session::{Pulse, Sessions},
@@ -58,16 +58,23 @@ pub struct Front {
 impl Front {
     /// Prepares an app.
     pub fn new(app: &config::App, rules: &AppRules) -> Self {
+        let upstream = app.upstream.as_ref();
         Self {
             method_overrides: rules.method_overrides(),
             idle: app.limits.idle,
-            upgrade_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
-            origins: Origins::new(app, &app.upstream.origin()),
+            upgrade_origins: app
+                .hosts
+                .iter()
+                .map(|host| app.public_url.origin_at(host))
+                .chain(app.answers.allowed_origins.iter().cloned())
+                .collect(),
+            // Where there is no upstream, nothing of one is ever rewritten.
+            origins: Origins::new(app, &upstream.map(UpstreamUrl::origin).unwrap_or_default()),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
-            upstream_host: (!app.preserve_host)
-                .then(|| HeaderValue::from_str(&app.upstream.authority()).ok())
-                .flatten(),
+            upstream_host: upstream
+                .filter(|_| !app.preserve_host)
+                .and_then(|upstream| HeaderValue::from_str(&upstream.authority()).ok()),
         }
     }
 
@@ -76,10 +83,15 @@ impl Front {
         identity_headers::prepare(visitor)
     }
 
-    /// Whether an upgrade is asked for by a page of the app itself. A browser, which
+    /// The headers by which the app learns of a visitor, whether or not it is told anything in them.
+    pub fn identity_names(&self) -> impl Iterator<Item = &'static HeaderName> {
+        identity_headers::NAMES.into_iter()
+    }
+
+    /// Whether an upgrade is asked for by a page of the app itself, or of an origin that it allows. A browser, which
     /// can ask for a WebSocket only, always says where it comes from (RFC 6455 §10.2);
     /// others need not say anything.
-    fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
+    pub fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
         let ours = |origin: &HeaderValue| self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
         headers.get_all(ORIGIN).iter().all(ours)
     }

@@ -17,6 +17,7 @@ mod answer;
 mod apps;
 mod body;
 mod connection;
+mod forward_auth;
 mod guest;
 mod judgement;
 mod own;
@@ -30,6 +31,7 @@ pub use connection::{Activity, Connection, Doing, Heard};
 pub use sign_ins::SignIns;
 pub use worker::Worker;
 
+use anonymous::Redirects;
 use judgement::{Asked, judge};
 use refusal::Refusal;
 use worker::{Finish, RequestId, Trace};
@@ -71,6 +73,16 @@ pub(crate) struct Visit<'r> {
     trace: &'r mut Trace,
 }
 
+impl Visit<'_> {
+    /// What the head says about who will see the answer.
+    fn look_at(&mut self, head: &Parts, fields: &Fields<'_>) {
+        self.audience = Audience::of(head, fields);
+        if self.audience == Audience::FrameOrUnsafeNavigation {
+            self.referer = head.headers.get(REFERER).cloned();
+        }
+    }
+}
+
 /// From the head that came in to the answer that goes out.
 ///
 /// Ways that few requests go are boxed: the room for the longest is kept for as long as its connection stands.
@@ -83,10 +95,7 @@ async fn walk(
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
     let fields = Fields::read(&head.headers);
-    visit.audience = Audience::of(&head, &fields);
-    if visit.audience == Audience::FrameOrUnsafeNavigation {
-        visit.referer = head.headers.get(REFERER).cloned();
-    }
+    visit.look_at(&head, &fields);
     apps.head_limits.check(&head)?;
     let host = framing::check(&head, &fields)?;
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
@@ -95,7 +104,12 @@ async fn walk(
         visit.trace.id = id;
     }
     let host = client.forwarded_host().unwrap_or(host);
-    let asked = Asked::read(apps, visit, &host, &head.uri)?;
+    let asked = match Asked::read(apps, visit, &host, &head.uri) {
+        Err(Refusal::UnknownHost) if forward_auth::is_asked(&head.uri, &apps.prefix) => {
+            return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
+        }
+        asked => asked?,
+    };
     let Asked { app, target } = &asked;
     connection.activity.may_rest(app.config.limits.idle);
 
@@ -103,6 +117,9 @@ async fn walk(
     let audience = visit.audience;
     let is_astray = || audience == Audience::Navigation && host.name() != app.config.public_url.host;
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
+        if endpoint == forward_auth::ENDPOINT {
+            return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
+        }
         if is_astray() {
             return Ok(answer::at_public_url(app, target));
         }
@@ -128,8 +145,9 @@ async fn walk(
                 head,
                 body,
             };
+            let upstream = worker.upstreams[app.place].as_ref().ok_or(Refusal::NoUpstream)?;
             let sent = instant();
-            let forwarded = forward::forward(&app.front, &worker.upstreams[app.place], passage).await;
+            let forwarded = forward::forward(&app.front, upstream, passage).await;
             let forwarded = forwarded.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(match forwarded {
@@ -138,7 +156,7 @@ async fn walk(
             })
         }
         Decision::SignIn if is_astray() => Ok(answer::at_public_url(app, target)),
-        Decision::SignIn => Box::pin(anonymous::answer(apps, app, visit, &client, target, &head)).await,
+        Decision::SignIn => Box::pin(anonymous::answer(apps, app, visit, &client, target, &head, Redirects::Yes)).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }

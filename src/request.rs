@@ -17,6 +17,8 @@
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
 //! | which protocols does it offer to change to? | [`Upgrade`] |
+//! | does a browser ask before it asks? | [`is_preflight`] |
+//! | which request does a proxy ask about? | [`original`] |
 //!
 //! All of it runs on every request: no allocation for an ordinary one, one pass
 //! over the head, one over the path, nothing looked up twice.
@@ -30,6 +32,8 @@ mod header;
 mod host;
 pub mod http2;
 mod limits;
+pub mod original;
+mod preflight;
 mod target;
 mod upgrade;
 
@@ -41,5 +45,6 @@ pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
+pub use preflight::is_preflight;
 pub use target::{Place, Readers, Reading, Target, TargetError};
 pub use upgrade::{Protocol, Upgrade};

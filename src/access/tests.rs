@@ -3,6 +3,7 @@ use crate::{
     config::{
         Access, Condition, Route,
         access::{PathPattern, RouteAccess, SegmentPattern},
+        app::OnAnonymous,
     },
     identity::{EmailAddress, Issuer, Subject},
 };
@@ -27,6 +28,7 @@ fn rules(policy: Policy, allow: &[Condition], deny: &[Condition]) -> AppRules {
         path: PathPattern { segments: vec![SegmentPattern::Literal("open".to_owned())], and_below: false },
         methods: None,
         access: RouteAccess::Public,
+        on_anonymous: OnAnonymous::Auto,
     };
     AppRules::new(&access, &[public], vec![ProviderId::new("company")])
 }
@@ -154,7 +156,7 @@ fn threat_64_method_overrides_are_dropped_where_a_rule_names_methods() {
     for (methods, overrides) in
         [(None, MethodOverrides::Pass), (Some(vec![Method::GET, Method::HEAD]), MethodOverrides::Drop)]
     {
-        let route = Route { path: path.clone(), methods, access: RouteAccess::Public };
+        let route = Route { path: path.clone(), methods, access: RouteAccess::Public, on_anonymous: OnAnonymous::Auto };
         assert_eq!(AppRules::new(&access, &[route], Vec::new()).method_overrides(), overrides);
     }
 }

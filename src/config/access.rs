@@ -5,6 +5,7 @@ use ipnet::IpNet;
 
 use crate::{
     config::{
+        app::answers,
         fault::{Fault, Place, Reported, quoted},
         listen::parse_network,
         provider::{Providers, parse_claim_path},
@@ -109,6 +110,8 @@ pub struct Route {
     pub methods: Option<Vec<Method>>,
     /// `access`
     pub access: RouteAccess,
+    /// `on_anonymous`
+    pub on_anonymous: answers::OnAnonymous,
 }
 
 /// `access` of a route, as far as this version knows it.
@@ -319,12 +322,13 @@ fn read_route(section: &Section<'_>) -> Reading<Route> {
         }
         _ => Err(Wrong::new("must be \"public\"")),
     });
+    let on_anonymous = answers::read_on_anonymous(section);
     let (path, methods, access) = (path?, methods?, access?.value);
     if path.segments.is_empty() {
         section.report().warn(Some(path.place), "this route makes the whole app public");
     }
     let methods = methods.map(|methods| methods.into_iter().map(|method| method.value).collect());
-    Ok(Route { path: path.value, methods, access })
+    Ok(Route { path: path.value, methods, access, on_anonymous: on_anonymous? })
 }
 
 fn parse_method(text: &str) -> Result<Method, Wrong> {

@@ -4,6 +4,10 @@ use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use url::Url;
 
+pub(super) mod answers;
+
+pub use answers::{Answers, CorsPreflight, OnAnonymous};
+
 use crate::{
     config::{
         Access, Provider, Route, TlsIdentity,
@@ -44,8 +48,8 @@ pub struct App {
     pub public_url: PublicUrl,
     /// The host of `public_url` and further `hosts`, in lower case without a port.
     pub hosts: Vec<String>,
-    /// `upstream`
-    pub upstream: UpstreamUrl,
+    /// `upstream`; `None` = another proxy has the way to the app, and only asks us (forward-auth).
+    pub upstream: Option<UpstreamUrl>,
     /// `providers`, or all that exist; at least one.
     pub providers: Vec<Arc<Provider>>,
     /// `preserve_host`
@@ -54,6 +58,8 @@ pub struct App {
     pub tls: Option<TlsIdentity>,
     /// `[app.limits]`
     pub limits: AppLimits,
+    /// `cors_preflight` and `allowed_origins`.
+    pub answers: Answers,
     /// `[app.access]`
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
@@ -133,8 +139,10 @@ impl Scheme {
 pub(super) struct Draft {
     app: App,
     providers: Vec<ProviderId>,
+    /// Where it stands.
+    pub(super) place: Place,
     /// Where its `upstream` is.
-    pub(super) upstream: Place,
+    pub(super) upstream: Option<Place>,
     /// Where its certificate is, if it has one.
     pub(super) certificate: Option<Place>,
 }
@@ -187,24 +195,27 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let tls = section.table("tls", "app.tls", pem::read_identity);
     let limits = section.table_or_empty("limits", "app.limits", read_limits);
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
+    let answers = answers::read_answers(section);
     let access = section.table("access", "app.access", |section| access::read_access(section, scope));
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section);
     let (id, upstream) = (AppId::new(id?.value), upstream?);
     Ok(Draft {
         providers: own_providers?,
-        upstream: upstream.place,
+        place: section.place(),
+        upstream: upstream.as_ref().map(|upstream| upstream.place),
         certificate: section.place_of("tls"),
         app: App {
             name: name?.map_or_else(|| id.to_string(), |name| name.value),
             id,
             public_url: public_url?.value,
             hosts: hosts?,
-            upstream: upstream.value,
+            upstream: upstream.map(|upstream| upstream.value),
             providers: Vec::new(),
             preserve_host: preserve_host?,
             tls: tls?,
             limits: limits?,
+            answers: answers?,
             access: access?,
             routes: routes?,
         },

@@ -5,7 +5,7 @@
 //! when its reader asks for the key, and this module when the last entry does.
 
 /// Keys by section.
-const KEYS: [(&str, &[&str]); 9] = [
+const KEYS: [(&str, &[&str]); 8] = [
     ("", &["mail", "pages", "compat"]),
     ("server", &["admin_socket", "admin_url", "health_path", "admins", "compat"]),
     ("store", &["audit_retention"]),
@@ -74,8 +74,6 @@ const KEYS: [(&str, &[&str]); 9] = [
             "logout_paths",
             "clear_cookies",
             "merge_slashes",
-            "cors_preflight",
-            "allowed_origins",
             "cache",
             "preserve_post",
             "keep_fragment",
@@ -87,7 +85,6 @@ const KEYS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("app.access", &["allow_file", "admins", "consent", "required_claims"]),
-    ("app.route", &["on_anonymous"]),
 ];
 
 /// Words by section and key.

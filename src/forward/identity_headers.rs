@@ -30,6 +30,9 @@ static EMAIL: HeaderName = HeaderName::from_static("x-forwarded-email");
 static PREFERRED_USERNAME: HeaderName = HeaderName::from_static("x-forwarded-preferred-username");
 static GROUPS: HeaderName = HeaderName::from_static("x-forwarded-groups");
 
+/// All that there are.
+pub(super) static NAMES: [&HeaderName; 4] = [&USER, &EMAIL, &PREFERRED_USERNAME, &GROUPS];
+
 /// The headers of the `forwarded` preset. An absent claim is an absent header.
 pub(super) fn prepare(visitor: &Visitor) -> IdentityHeaders {
     let groups = (!visitor.groups.is_empty()).then(|| encode_list(&visitor.groups));

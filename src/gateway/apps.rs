@@ -50,8 +50,8 @@ pub struct App {
     pub login: Login,
     /// The way through.
     pub front: Front,
-    /// How connections to its upstream come to stand.
-    pub connector: Connector,
+    /// How connections to its upstream come to stand, if it has one.
+    pub connector: Option<Connector>,
     /// Its counters.
     pub meter: AppMeter,
 }

@@ -53,6 +53,9 @@ pub(super) async fn judge<'g>(
     found: &'g mut Option<Arc<Guest>>,
 ) -> Result<Judged<'g>, Refusal> {
     let Asked { app, target } = asked;
+    if let Some(permit) = app.rules.admit_preflight(method, headers) {
+        return Ok(Judged { decision: Decision::Permit(permit), guest: None });
+    }
     let route = app.rules.route(method, target);
     *found = match route {
         RouteMatch::Public(_) => None,

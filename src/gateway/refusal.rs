@@ -23,7 +23,7 @@ use crate::{
         text::{self, RefusalText},
     },
     relying_party::{self, ErrorCode, Rejection},
-    request::{Audience, BodyError, Fate, FramingError, HeadTooLarge, Outcome, TargetError},
+    request::{Audience, BodyError, Fate, FramingError, HeadTooLarge, Outcome, TargetError, original::OriginalError},
     session, upstream,
 };
 
@@ -42,6 +42,18 @@ pub(super) enum Refusal {
     /// No app has this host.
     #[error("no app has this host")]
     UnknownHost,
+    /// The app is not reached through us.
+    #[error("the app has no `upstream`: the proxy in front has the way to it, and must not send its requests here")]
+    NoUpstream,
+    /// Anybody could ask about anything.
+    #[error("only a proxy of server.trusted_proxies may ask about other requests")]
+    UntrustedAsker,
+    /// A proxy asks, and does not say plainly about what.
+    #[error(transparent)]
+    Original(#[from] OriginalError),
+    /// What is ours no proxy has to ask about, and no answer may let a request for it through to the app.
+    #[error("the proxy asks about one of our own endpoints, which it must send here as they are")]
+    OwnEndpoint,
     /// A session is needed, and this is not the kind of request that could get one.
     #[error("not signed in")]
     Anonymous,
@@ -155,6 +167,10 @@ impl Refusal {
             Self::Framing(_) => "ambiguous_framing",
             Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
+            Self::NoUpstream => "no_upstream",
+            Self::UntrustedAsker => "untrusted_asker",
+            Self::Original(_) => "ambiguous_original",
+            Self::OwnEndpoint => "own_endpoint",
             Self::Anonymous => "anonymous",
             Self::Denied(denial) => denial.reason(),
             Self::NoSuchEndpoint => "no_such_endpoint",
@@ -185,7 +201,11 @@ impl Refusal {
                 telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home)
             }
             Self::Framing(error) => telling(error.status(), text::BAD_REQUEST, WayOn::Home),
-            Self::Target(_) | Self::BodyBroken => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
+            Self::NoUpstream => telling(S::MISDIRECTED_REQUEST, text::NOT_THROUGH_HERE, WayOn::Home),
+            Self::UntrustedAsker | Self::OwnEndpoint => telling(S::FORBIDDEN, text::FOR_PROXIES_ONLY, WayOn::Home),
+            Self::Target(_) | Self::Original(_) | Self::BodyBroken => {
+                telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home)
+            }
             Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
             Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
                 telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
@@ -299,6 +319,10 @@ impl Refusal {
             Self::Head(_)
             | Self::Target(_)
             | Self::UnknownHost
+            | Self::NoUpstream
+            | Self::UntrustedAsker
+            | Self::Original(_)
+            | Self::OwnEndpoint
             | Self::Denied(_)
             | Self::NoSuchEndpoint
             | Self::ForeignForm

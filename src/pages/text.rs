@@ -123,6 +123,15 @@ refusals! {
     MISDIRECTED: "There is no app at this address",
         "Check the address. If it is right, its administrator has not set it up here yet.";
 
+    /// 421: another proxy has the way to the app, and sent this here all the same.
+    NOT_THROUGH_HERE: "The app is not reached this way",
+        "You are signed in, but the web server in front of us did not pass you on to the app. \
+         Begin again from the app's start page; if that does not help, tell an administrator the request ID below.";
+
+    /// 403: an endpoint for the web server in front, not for people.
+    FOR_PROXIES_ONLY: "This address is not for browsers",
+        "The web server in front of the app asks here on your behalf. Begin again from the app's start page.";
+
     /// 413
     BODY_TOO_LARGE: "This is too large",
         "What was sent is larger than the app accepts.";

@@ -45,6 +45,14 @@ impl Audience {
         }
     }
 
+    /// Whether the browser can go on to another page and come back.
+    pub const fn may_be_redirected(self) -> bool {
+        match self {
+            Self::Navigation => true,
+            Self::FrameOrUnsafeNavigation | Self::WebSocket | Self::Other => false,
+        }
+    }
+
     /// Whether an answer of ours is a page; `application/problem+json` otherwise.
     pub const fn wants_html(self) -> bool {
         match self {

@@ -92,7 +92,11 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
                 front: Front::new(app, &rules),
                 rules,
                 login,
-                connector: Connector::new(&app.upstream)
+                connector: app
+                    .upstream
+                    .as_ref()
+                    .map(Connector::new)
+                    .transpose()
                     .map_err(|error| StartError::Upstream { app: app.id.to_string(), error })?,
                 meter: meter.app(&app.id),
             })

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::app::OnAnonymous;
 
 fn pattern(text: &str) -> PathPattern {
     let (path, and_below) = text.strip_suffix("/**").map_or((text, false), |path| (path, true));
@@ -12,7 +13,12 @@ fn pattern(text: &str) -> PathPattern {
 }
 
 fn route(path: &str, methods: Option<&[Method]>) -> Route {
-    Route { path: pattern(path), methods: methods.map(<[Method]>::to_vec), access: RouteAccess::Public }
+    Route {
+        path: pattern(path),
+        methods: methods.map(<[Method]>::to_vec),
+        access: RouteAccess::Public,
+        on_anonymous: OnAnonymous::Auto,
+    }
 }
 
 fn routes(paths: &[&str]) -> Routes {
