@@ -20,6 +20,7 @@ mod harness;
 mod answers;
 mod cookies;
 mod departures;
+mod forward_auth;
 mod further_hosts;
 mod headers;
 mod hostile_provider;
