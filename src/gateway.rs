@@ -105,7 +105,7 @@ async fn walk(
     }
     let host = client.forwarded_host().unwrap_or(host);
     let asked = match Asked::read(apps, visit, &host, &head.uri) {
-        Err(Refusal::UnknownHost) if forward_auth::is_asked(&head.uri, &apps.prefix) => {
+        Err(Refusal::UnknownHost) if forward_auth::is_meant_without_an_app(&head.uri, &apps.prefix) => {
             return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
         }
         asked => asked?,
@@ -117,7 +117,7 @@ async fn walk(
     let audience = visit.audience;
     let is_astray = || audience == Audience::Navigation && host.name() != app.config.public_url.host;
     if let Place::Own(endpoint) = target.place(&apps.prefix)? {
-        if endpoint == forward_auth::ENDPOINT {
+        if forward_auth::is_meant(endpoint, target, &head.uri) {
             return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
         }
         if is_astray() {

@@ -18,6 +18,9 @@
 //! 47). That is the second line; the configurations in `deploy/forward-auth` also clear them
 //! before they ask. Nothing that the visitor sent is in any answer (CVE-2026-41181).
 //!
+//! Visitors must not reach it through that proxy, which is trusted whoever sits behind it.
+//! So that a proxy can keep them out by an exact path, it answers to no other spelling.
+//!
 //! The 302 has at most one `Set-Cookie`, which is what some proxies pass on. Where old
 //! attempts have to make room it leads to our own `/start`, which removes them.
 
@@ -41,12 +44,17 @@ use crate::{
     request::{Audience, Client, Fields, Place, Target, client::Trust, framing, original},
 };
 
-/// The endpoint's name below the prefix.
-pub(super) const ENDPOINT: &str = "/auth";
+/// Whether an endpoint is this one, spelled as it should be.
+pub(super) fn is_meant(endpoint: &str, target: &Target, sent: &Uri) -> bool {
+    endpoint == "/auth" && target.path_and_query().path() == sent.path()
+}
 
 /// Whether a target that belongs to no app is for this endpoint: a proxy may ask under any host.
-pub(super) fn is_asked(uri: &Uri, prefix: &str) -> bool {
-    Target::parse(uri).is_ok_and(|target| target.place(prefix) == Ok(Place::Own(ENDPOINT)))
+pub(super) fn is_meant_without_an_app(sent: &Uri, prefix: &str) -> bool {
+    Target::parse(sent).is_ok_and(|target| match target.place(prefix) {
+        Ok(Place::Own(endpoint)) => is_meant(endpoint, &target, sent),
+        Ok(Place::App) | Err(_) => false,
+    })
 }
 
 /// Answers a proxy's question.

@@ -142,8 +142,6 @@ struct Telling {
 /// What a person can do about it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WayOn {
-    /// Nothing that a button could do.
-    Nothing,
     /// Begin to sign in.
     SignIn,
     /// Sign in as somebody else, or sign out.
@@ -195,7 +193,7 @@ impl Refusal {
         match self {
             Self::Head(HeadTooLarge::Target(_)) => telling(S::URI_TOO_LONG, text::URI_TOO_LONG, WayOn::Home),
             Self::Head(HeadTooLarge::Fields(_)) => {
-                telling(S::REQUEST_HEADER_FIELDS_TOO_LARGE, text::HEADERS_TOO_LARGE, WayOn::Nothing)
+                telling(S::REQUEST_HEADER_FIELDS_TOO_LARGE, text::HEADERS_TOO_LARGE, WayOn::Again)
             }
             Self::Framing(FramingError::Method(_)) | Self::MethodNotAllowed(_) => {
                 telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home)
@@ -206,7 +204,7 @@ impl Refusal {
             Self::Target(_) | Self::Original(_) | Self::BodyBroken => {
                 telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home)
             }
-            Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
+            Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Again),
             Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
                 telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
             }
@@ -216,7 +214,7 @@ impl Refusal {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
             Self::Form | Self::BodyTooLarge => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
-            Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
+            Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::REQUEST_TIMED_OUT, WayOn::Home),
             Self::TooManySignIns(_) => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(failed) => tell_login(&failed.error),
@@ -231,7 +229,7 @@ impl Refusal {
                     telling(S::GATEWAY_TIMEOUT, text::UPSTREAM_TIMED_OUT, WayOn::Again)
                 }
                 upstream::Error::RequestBody(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
-                upstream::Error::VisitorIdle(_) => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Again),
+                upstream::Error::VisitorIdle(_) => telling(S::REQUEST_TIMEOUT, text::REQUEST_TIMED_OUT, WayOn::Home),
             },
         }
     }
@@ -282,7 +280,7 @@ impl Refusal {
             heading: telling.text.heading,
             explanation: telling.text.explanation,
             account,
-            actions: &app.map(|app| actions(app, visit, telling.way_on)).unwrap_or_default(),
+            actions: &actions(app, visit, telling.way_on),
             request_id,
         });
         let form_origins = app.map(|app| app.login.provider_origins()).unwrap_or_default();
@@ -405,13 +403,17 @@ fn page_around(app: &App, visit: &Visit<'_>) -> ReturnTarget {
     if target.as_str().starts_with('/') { target } else { ReturnTarget::root() }
 }
 
-/// The buttons and links of a refusal's page.
-fn actions(app: &App, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
+/// The buttons and links of a refusal's page: there is always one.
+fn actions(app: Option<&App>, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
     let here = visit.trace.path.as_ref().map_or("/", PathAndQuery::as_str);
+    let Some(app) = app else {
+        // Before an app is known nobody can sign in, and no path is known to be one of an app.
+        let label = if way_on == WayOn::Again { text::TRY_AGAIN } else { text::GO_TO_START };
+        return vec![Action::link(label, "/")];
+    };
     // What belongs to our own endpoints is no place to come back to.
     let target = ReturnTarget::parse(here, &app.login.origins);
     match way_on {
-        WayOn::Nothing => Vec::new(),
         WayOn::Home => vec![Action::link(text::GO_TO_START, "/")],
         WayOn::Again => vec![Action::link(text::TRY_AGAIN, target.as_str())],
         WayOn::SignIn => vec![Action::link(text::SIGN_IN, &answer::start_url(app, &target))],

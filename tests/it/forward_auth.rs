@@ -41,7 +41,7 @@ const WAYS: [Way; 2] = [Way::Forwarded, Way::Original];
 /// The question about a request to the app.
 fn question(stage: &Stage, way: Way, original: &str) -> Request {
     let (method, target) = original.split_once(' ').expect("a method and a target");
-    let request = Request::get("/_vestibule/auth").header("Host", "vestibule.internal");
+    let request = Request::get("/_vestibule/auth");
     match way {
         Way::Forwarded => request.headers(&[
             ("X-Forwarded-Method", method),
@@ -53,9 +53,9 @@ fn question(stage: &Stage, way: Way, original: &str) -> Request {
     }
 }
 
-/// Sends something as the proxy.
+/// Sends something as the proxy, to the name that it has for us unless another one is given.
 async fn ask(stage: &Stage, question: Request) -> Response {
-    RawClient::connect_from(PROXY, stage.door_address()).await.exchange(&question).await
+    RawClient::connect_from(PROXY, stage.door_address()).await.exchange(&question.to_host("vestibule.internal")).await
 }
 
 /// What a visitor who asks for it directly is answered, and whether the app saw it.
@@ -148,6 +148,23 @@ async fn whoever_is_no_trusted_proxy_gets_403_whatever_it_says() {
         assert!(page.text().contains("not for browsers"), "{what}: {page:?}");
     }
     assert_eq!(ask(&stage, whole).await.status, 200);
+}
+
+/// A proxy keeps its visitors from asking by one exact path; what it takes for another one is none of ours.
+#[tokio::test]
+async fn another_spelling_of_the_endpoint_is_no_endpoint() {
+    let stage = asked_only().start().await;
+    let ada = stage.sign_in(&ADA).await;
+    for spelling in
+        ["/_vestibule/%61uth", "/_vestibule/./auth", "/_vestibule//auth", "/x/../_vestibule/auth", "/_vestibule/auth/"]
+    {
+        for host in [stage.authority(), "vestibule.internal"] {
+            let question = question(&stage, Way::Original, "GET /page").header("Cookie", &ada).to_target(spelling);
+            let answer = ask(&stage, question.to_host(host)).await;
+            assert!([404, 421].contains(&answer.status), "{spelling} at {host}: {answer:?}");
+            assert!(IDENTITY.iter().all(|name| answer.header(name).is_none()), "{spelling}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
