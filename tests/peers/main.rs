@@ -21,6 +21,7 @@ mod process;
 mod provider;
 mod visitor;
 
+mod forward_auth;
 mod grpc;
 mod haproxy;
 mod http2;
