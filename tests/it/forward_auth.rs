@@ -159,7 +159,7 @@ async fn another_spelling_of_the_endpoint_is_no_endpoint() {
         ["/_vestibule/%61uth", "/_vestibule/./auth", "/_vestibule//auth", "/x/../_vestibule/auth", "/_vestibule/auth/"]
     {
         for host in [stage.authority(), "vestibule.internal"] {
-            let question = question(&stage, Way::Original, "GET /page").header("Cookie", &ada).to_target(spelling);
+            let question = question(&stage, Way::Original, "GET /page").header("Cookie", &ada).at(spelling);
             let answer = ask(&stage, question.to_host(host)).await;
             assert!([404, 421].contains(&answer.status), "{spelling} at {host}: {answer:?}");
             assert!(IDENTITY.iter().all(|name| answer.header(name).is_none()), "{spelling}: {answer:?}");
@@ -394,7 +394,7 @@ async fn with_mode_redirect_a_navigation_is_sent_to_sign_in_and_comes_back() {
     ] {
         for way in WAYS {
             let mut request = question(&stage, way, original);
-            request = request.to_target(&format!("/_vestibule/auth?{query}"));
+            request = request.at(&format!("/_vestibule/auth?{query}"));
             if fields {
                 request = request.navigation();
             }
@@ -408,7 +408,7 @@ async fn with_mode_redirect_a_navigation_is_sent_to_sign_in_and_comes_back() {
     // A proxy hands the answer on as it is, and our endpoints to us.
     let mut browser = stage.browser(&ADA);
     let question = question(&stage, Way::Forwarded, "GET /page?a=1&b=%2F").navigation();
-    let sent_on = ask(&stage, question.to_target("/_vestibule/auth?mode=redirect")).await;
+    let sent_on = ask(&stage, question.at("/_vestibule/auth?mode=redirect")).await;
     browser.set_cookie(&stage.public_url, sent_on.headers("set-cookie")[0]);
     let callback = browser.up_to_callback(sent_on.location()).await;
     let back = browser.look_at(callback.as_str()).await;
@@ -427,7 +427,7 @@ async fn a_redirect_never_needs_a_second_cookie() {
     let mut browser = stage.browser(&ADA);
     let ask_again = async |cookies: &str| {
         let question = question(&stage, Way::Forwarded, "GET /deep?link=1").navigation().header("Cookie", cookies);
-        ask(&stage, question.to_target("/_vestibule/auth?mode=redirect")).await
+        ask(&stage, question.at("/_vestibule/auth?mode=redirect")).await
     };
     for n in 0..16 {
         let answer = ask_again(&browser.cookie_header(&stage.public_url)).await;
@@ -449,7 +449,7 @@ async fn with_several_providers_or_under_a_further_name_the_redirect_leads_to_us
     let several = Stage::builder().server(TRUSTING).app(two).more(guests).start().await;
     let named = "upstream = \"\"\nhosts = [\"further.example\"]";
     let further = Stage::builder().server(TRUSTING).app(named).start().await;
-    let redirecting = |request: Request| request.navigation().to_target("/_vestibule/auth?mode=redirect");
+    let redirecting = |request: Request| request.navigation().at("/_vestibule/auth?mode=redirect");
     let answer = ask(&several, redirecting(question(&several, Way::Original, "GET /page"))).await;
     assert_eq!((answer.status, answer.headers("set-cookie").len()), (302, 0), "{answer:?}");
     assert_eq!(answer.location(), several.url("/_vestibule/sign_in?rd=%2Fpage"));

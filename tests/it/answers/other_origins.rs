@@ -1,4 +1,4 @@
-//! What pages of other origins may do: preflights (`cors_preflight`) and WebSockets (`allowed_origins`).
+//! What pages of other origins may do: preflights (`cors_preflight`) and handshakes of `WebSocket` (`allowed_origins`).
 
 use super::{PROBLEM, WEB_SOCKET};
 use crate::{

@@ -67,7 +67,7 @@ impl Request {
     }
 
     /// The same for another target.
-    pub(crate) fn to_target(self, target: &str) -> Self {
+    pub(crate) fn at(self, target: &str) -> Self {
         Self { target: target.to_owned(), ..self }
     }
 
