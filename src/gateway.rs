@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use crate::{
     access::Decision,
     clock::instant,
+    config::app::OnAnonymous,
     forward::{self, Forwarded, Passage, PassingSession},
     request::{self, Audience, Client, Fields, Place, framing},
 };
@@ -32,7 +33,7 @@ pub use sign_ins::SignIns;
 pub use worker::Worker;
 
 use anonymous::Redirects;
-use judgement::{Asked, judge};
+use judgement::{Asked, Judged, judge};
 use refusal::Refusal;
 use worker::{Finish, RequestId, Trace};
 
@@ -126,10 +127,10 @@ async fn walk(
         return Box::pin(own::answer(worker, app, visit, &client, endpoint, &head, body)).await;
     }
     let started = visit.trace.started;
-    let judged = judge(worker, &asked, (&head.method, &head.headers), &client, started, &mut visit.trace.guest).await?;
-    match judged.decision {
+    let Judged { decision, guest, on_anonymous } =
+        judge(worker, &asked, (&head.method, &head.headers), &client, started, &mut visit.trace.guest).await?;
+    match decision {
         Decision::Permit(permit) => {
-            let guest = judged.guest;
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
             let passage = Passage {
@@ -155,8 +156,13 @@ async fn walk(
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
             })
         }
-        Decision::SignIn if is_astray() => Ok(answer::at_public_url(app, target)),
-        Decision::SignIn => Box::pin(anonymous::answer(apps, app, visit, &client, target, &head, Redirects::Yes)).await,
+        Decision::SignIn if is_astray() && on_anonymous != OnAnonymous::Unauthorized => {
+            Ok(answer::at_public_url(app, target))
+        }
+        Decision::SignIn => {
+            Box::pin(anonymous::answer(apps, app, visit, &client, (target, &head), on_anonymous, Redirects::Direct))
+                .await
+        }
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }

@@ -155,7 +155,8 @@ impl Draft {
 
     /// The claims that its conditions want of a provider.
     pub(super) fn wanted_claims<'a>(&'a self, provider: &'a ProviderId) -> impl Iterator<Item = &'a str> {
-        let conditions = self.app.access.allow.iter().chain(&self.app.access.deny);
+        let of_routes = self.app.routes.iter().flat_map(Route::conditions);
+        let conditions = self.app.access.allow.iter().chain(&self.app.access.deny).chain(of_routes);
         let is_meant = move |named: &Option<ProviderId>| match named {
             Some(named) => named == provider,
             // A condition on a claim names no provider only where the app has but one.
@@ -198,8 +199,10 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let answers = answers::read_answers(section);
     let access = section.table("access", "app.access", |section| access::read_access(section, scope));
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
-    let routes = access::read_routes(section);
+    let routes = access::read_routes(section, scope);
+    let rules = access.and_then(|access| access::join(section, access, routes));
     let (id, upstream) = (AppId::new(id?.value), upstream?);
+    let (access, routes) = rules?;
     Ok(Draft {
         providers: own_providers?,
         place: section.place(),
@@ -216,8 +219,8 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             tls: tls?,
             limits: limits?,
             answers: answers?,
-            access: access?,
-            routes: routes?,
+            access,
+            routes,
         },
     })
 }

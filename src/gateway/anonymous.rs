@@ -12,36 +12,37 @@
 //!
 //! A redirect would lose what an unsafe method carries, and no WebSocket follows one.
 
-use http::{HeaderMap, Response, StatusCode, request};
+use http::{Response, StatusCode, request};
 
 use super::{App, Apps, Body, Visit, answer, refusal::Refusal};
 use crate::{
+    config::app::OnAnonymous,
     login::{Begin, Initiative, ReturnTarget},
-    request::{Client, Target},
+    request::{Audience, Client, Target},
 };
 
-/// Whether a navigation is sent on to sign in.
+/// How the visitor can be sent on, if at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Redirects {
-    /// It is.
-    Yes,
-    /// It is, by an answer with one cookie at most: a proxy passes it on.
+    /// By us.
+    Direct,
+    /// By a proxy that passes one cookie on.
     WithOneCookie,
-    /// It is not: whoever asked says 401 in its own way.
-    Never,
+    /// Not: a proxy wants to hear 401.
+    None,
 }
 
-/// A navigation is sent on to sign in; everything else is told where it could.
+/// Answers by the table above.
 pub(super) async fn answer(
     apps: &Apps,
     app: &App,
     visit: &Visit<'_>,
     client: &Client<'_>,
-    target: &Target,
-    head: &request::Parts,
+    (target, head): (&Target, &request::Parts),
+    on_anonymous: OnAnonymous,
     redirects: Redirects,
 ) -> Result<Response<Body>, Refusal> {
-    if !visit.audience.may_be_redirected() || redirects == Redirects::Never {
+    if redirects == Redirects::None || !is_sent_on(on_anonymous, visit.audience, head) {
         return Err(Refusal::Anonymous);
     }
     let target = ReturnTarget::parse(target.path_and_query().as_str(), &app.login.origins);
@@ -49,20 +50,20 @@ pub(super) async fn answer(
         return Ok(answer::sign_in_redirect(app, &target));
     }
     apps.sign_ins.check(client, &head.headers)?;
-    begin(app, target, &head.headers, redirects).await
-}
-
-async fn begin(
-    app: &App,
-    target: ReturnTarget,
-    headers: &HeaderMap,
-    redirects: Redirects,
-) -> Result<Response<Body>, Refusal> {
     let start = answer::start_redirect(app, &target);
-    let begin = Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, headers };
+    let begin =
+        Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, headers: &head.headers };
     let redirect = app.login.start(begin).await?;
     if redirects == Redirects::WithOneCookie && redirect.cookies.len() > 1 {
         return Ok(start);
     }
     Ok(answer::redirect(StatusCode::FOUND, redirect))
+}
+
+fn is_sent_on(on_anonymous: OnAnonymous, audience: Audience, head: &request::Parts) -> bool {
+    match on_anonymous {
+        OnAnonymous::Auto => audience == Audience::Navigation,
+        OnAnonymous::Redirect => audience.may_be_navigation(head),
+        OnAnonymous::Unauthorized => false,
+    }
 }

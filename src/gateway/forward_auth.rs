@@ -35,11 +35,12 @@ use super::{
     anonymous::{self, Redirects},
     answer,
     guest::Guest,
-    judgement::{Asked, judge},
+    judgement::{Asked, Judged, judge},
     refusal::Refusal,
 };
 use crate::{
     access::Decision,
+    config::app::OnAnonymous,
     forward,
     request::{Audience, Client, Fields, Place, Target, client::Trust, framing, original},
 };
@@ -91,18 +92,20 @@ pub(super) async fn answer(
         return Err(Refusal::Original(original::OriginalError::Unsettled));
     }
     let started = visit.trace.started;
-    let judged = judge(worker, &asked, (&head.method, &head.headers), client, started, &mut visit.trace.guest).await?;
-    match judged.decision {
+    let Judged { decision, guest, on_anonymous } =
+        judge(worker, &asked, (&head.method, &head.headers), client, started, &mut visit.trace.guest).await?;
+    match decision {
         Decision::Permit(_) if is_handshake && !app.front.owns_origin_of(&head.headers) => {
             Err(Refusal::Forward(forward::Error::ForeignOrigin))
         }
-        Decision::Permit(_) => Ok(passed(app, judged.guest)),
+        Decision::Permit(_) => Ok(passed(app, guest)),
         Decision::SignIn => {
             let is_astray = visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
-            if is_astray && redirects == Redirects::WithOneCookie {
+            let is_sent_on = redirects == Redirects::WithOneCookie && on_anonymous != OnAnonymous::Unauthorized;
+            if is_astray && is_sent_on {
                 return Ok(answer::at_public_url(app, target));
             }
-            anonymous::answer(apps, app, visit, client, target, &head, redirects).await
+            anonymous::answer(apps, app, visit, client, (target, &head), on_anonymous, redirects).await
         }
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
@@ -113,7 +116,7 @@ fn redirects(query: Option<&str>) -> Redirects {
     let mut parameters = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     match parameters.find(|(name, _)| name == "mode") {
         Some((_, mode)) if mode == "redirect" => Redirects::WithOneCookie,
-        _ => Redirects::Never,
+        _ => Redirects::None,
     }
 }
 
@@ -139,12 +142,12 @@ mod tests {
     #[test]
     fn the_first_mode_counts() {
         for (query, mode) in [
-            (None, Redirects::Never),
-            (Some(""), Redirects::Never),
+            (None, Redirects::None),
+            (Some(""), Redirects::None),
             (Some("mode=redirect"), Redirects::WithOneCookie),
             (Some("mode=redirect&original=/page?mode=none"), Redirects::WithOneCookie),
-            (Some("mode=none&original=/page?a&mode=redirect"), Redirects::Never),
-            (Some("Mode=redirect"), Redirects::Never),
+            (Some("mode=none&original=/page?a&mode=redirect"), Redirects::None),
+            (Some("Mode=redirect"), Redirects::None),
         ] {
             assert_eq!(redirects(query), mode, "{query:?}");
         }

@@ -11,8 +11,9 @@ use http::{HeaderMap, Method, Uri};
 
 use super::{App, Apps, Visit, Worker, guest, guest::Guest, refusal::Refusal};
 use crate::{
-    access::{Decision, RouteMatch},
+    access::Decision,
     clock::Moment,
+    config::app::OnAnonymous,
     request::{Client, Host, Target},
 };
 
@@ -39,8 +40,10 @@ impl Asked {
 pub(super) struct Judged<'g> {
     /// What is to be done with it.
     pub(super) decision: Decision<'g>,
-    /// Whose it is; `None` where the rules do not ask.
+    /// As whose it passes; `None` where the rules do not ask, or let somebody pass like anybody.
     pub(super) guest: Option<&'g Guest>,
+    /// How it is answered if nobody has signed in.
+    pub(super) on_anonymous: OnAnonymous,
 }
 
 /// Finds out who asks, as far as the rules want to know, and decides. The guest stays in `found`, for the log.
@@ -54,14 +57,21 @@ pub(super) async fn judge<'g>(
 ) -> Result<Judged<'g>, Refusal> {
     let Asked { app, target } = asked;
     if let Some(permit) = app.rules.admit_preflight(method, headers) {
-        return Ok(Judged { decision: Decision::Permit(permit), guest: None });
+        return Ok(Judged { decision: Decision::Permit(permit), guest: None, on_anonymous: OnAnonymous::Auto });
     }
-    let route = app.rules.route(method, target);
-    *found = match route {
-        RouteMatch::Public(_) => None,
-        RouteMatch::Default => guest::find(worker, app, headers, now).await?,
-    };
+    let demand = app.rules.demand(method, target);
+    if demand.looks_at_sessions() {
+        *found = guest::find(worker, app, headers, now).await?;
+    }
     let guest = found.as_deref();
-    let decision = app.rules.decide(route, client.address(), guest.map(guest::signed_in));
-    Ok(Judged { decision, guest })
+    let decision = app.rules.decide(&demand, client.address(), guest.map(guest::signed_in));
+    Ok(match decision {
+        // On an optional route, whom the policy does not admit passes like anybody.
+        Decision::Permit(ref permit) => {
+            let guest = guest.filter(|_| permit.session_end().is_some());
+            Judged { decision, guest, on_anonymous: OnAnonymous::Auto }
+        }
+        Decision::SignIn => Judged { decision, guest: None, on_anonymous: app.rules.on_anonymous(&demand) },
+        Decision::Deny(_) => Judged { decision, guest, on_anonymous: OnAnonymous::Auto },
+    })
 }

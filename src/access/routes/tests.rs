@@ -1,7 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::app::OnAnonymous;
+use crate::config::{
+    Condition, Written,
+    access::{PathPattern, SegmentPattern},
+    app::OnAnonymous,
+};
+use crate::request::TargetError;
+
+mod oracle;
 
 fn pattern(text: &str) -> PathPattern {
     let (path, and_below) = text.strip_suffix("/**").map_or((text, false), |path| (path, true));
@@ -13,21 +20,44 @@ fn pattern(text: &str) -> PathPattern {
 }
 
 fn route(path: &str, methods: Option<&[Method]>) -> Route {
-    Route {
-        path: pattern(path),
-        methods: methods.map(<[Method]>::to_vec),
-        access: RouteAccess::Public,
-        on_anonymous: OnAnonymous::Auto,
-    }
+    let methods = methods.map(<[Method]>::to_vec);
+    let on_anonymous = OnAnonymous::Auto;
+    Route { path: pattern(path), methods, access: RouteAccess::Public, on_anonymous, written: Written::default() }
 }
 
+/// A table of its own for each name.
+fn narrowed(group: &str) -> RouteAccess {
+    let condition = Condition { group: Some(group.to_owned()), ..Condition::default() };
+    RouteAccess::Narrowed(Narrowing { allow: Some(vec![condition]), deny: Vec::new() })
+}
+
+fn compile(policy: Policy, routes: &[Route]) -> Routes {
+    let mut tables = 0..;
+    Routes::compile(policy, routes, |_| tables.next().expect("a number"))
+}
+
+/// Routes that open, in an app that is for the listed.
 fn routes(paths: &[&str]) -> Routes {
-    Routes::compile(&paths.iter().map(|path| route(path, None)).collect::<Vec<_>>())
+    compile(Policy::Listed, &paths.iter().map(|path| route(path, None)).collect::<Vec<_>>())
 }
 
 /// `Err` where the target is refused before any rule is asked.
-fn first_open(routes: &Routes, method: &Method, target: &str) -> Result<Option<usize>, crate::request::TargetError> {
-    Ok(routes.first_open(method, &Target::parse(&target.parse().expect(target))?))
+fn demand(routes: &Routes, method: &Method, target: &str) -> Result<Demand, TargetError> {
+    let target = Target::parse(&target.parse().expect(target))?;
+    let demand = routes.demand(method, &target);
+    assert_eq!(
+        demand,
+        routes.by_all_readings(method, &target, &mut |_| {}),
+        "the short way and the long one: {target:?}"
+    );
+    Ok(demand)
+}
+
+/// The route that opens a target, if one does.
+fn first_open(routes: &Routes, method: &Method, target: &str) -> Result<Option<usize>, TargetError> {
+    let demand = demand(routes, method, target)?;
+    assert_eq!(demand.word == Word::Public, demand.route().is_some(), "{target}: {demand:?}");
+    Ok(demand.route())
 }
 
 #[test]
@@ -68,11 +98,14 @@ fn the_first_match_in_the_file_wins_not_the_most_specific() {
 
 #[test]
 fn threat_64_methods_are_judged_and_get_includes_head() {
-    let routes = Routes::compile(&[
-        route("/hook", Some(&[Method::POST])),
-        route("/hook", Some(&[Method::GET])),
-        route("/put", Some(&[Method::PUT, Method::HEAD])),
-    ]);
+    let routes = compile(
+        Policy::Listed,
+        &[
+            route("/hook", Some(&[Method::POST])),
+            route("/hook", Some(&[Method::GET])),
+            route("/put", Some(&[Method::PUT, Method::HEAD])),
+        ],
+    );
     for (method, path, first) in [
         (Method::POST, "/hook", Some(0)),
         (Method::GET, "/hook", Some(1)),
@@ -178,7 +211,7 @@ fn two_open_routes_do_not_add_up_to_a_third_place() {
 #[test]
 fn a_literal_that_reads_as_a_wildcard_is_none() {
     let routes = routes(&["/a/%2A/**"]);
-    assert_eq!(first_open(&routes, &Method::GET, "/a/%2A/x"), Ok(None));
+    assert_eq!(first_open(&routes, &Method::GET, "/a/%2A/x"), Ok(Some(0)));
     assert_eq!(first_open(&routes, &Method::GET, "/a/b/x"), Ok(None));
     assert_eq!(first_open(&routes, &Method::GET, "/a/*/x"), Ok(None));
 }

@@ -238,3 +238,38 @@ async fn who_began_too_many_sign_ins_is_told_when_to_come_back() {
     }
     assert_logged(&stage, told).await;
 }
+
+/// `on_anonymous` of a route moves the line between those who are sent on and those who are told where.
+#[tokio::test]
+async fn a_route_says_who_is_sent_to_sign_in() {
+    let stage = Stage::builder()
+        .route("path = \"/eager/**\"\naccess = \"anyone\"\non_anonymous = \"redirect\"")
+        .route("path = \"/api/**\"\naccess = \"anyone\"\non_anonymous = \"unauthorized\"")
+        .start()
+        .await;
+    let mut told = Vec::new();
+    for sender in &SENDERS {
+        let says_nothing = !sender
+            .fields
+            .iter()
+            .any(|(name, _)| name.starts_with("Sec-") || ["X-Requested-With", "Purpose", "Upgrade"].contains(name));
+        let in_a_frame = sender.fields.contains(&NAVIGATE) && sender.can == Use::Show;
+        let may_navigate = sender.can == Use::Navigate || says_nothing || in_a_frame;
+        let is_safe = ["GET", "HEAD"].contains(&sender.method);
+        for (target, is_sent_on) in [
+            ("/page", sender.can == Use::Navigate),
+            ("/eager/page", may_navigate && is_safe),
+            ("/api/page", false),
+            ("/api/../page", sender.can == Use::Navigate),
+        ] {
+            let answer = stage.send(sender.request(target)).await;
+            if is_sent_on {
+                assert_eq!((answer.status, answer.headers("set-cookie").len()), (302, 1), "{target}: {}", sender.name);
+            } else {
+                told.extend(sender.assert_refused(target, &stage, &answer, 401));
+            }
+        }
+    }
+    assert_eq!(stage.upstream.take().len(), 0);
+    assert_logged(&stage, told).await;
+}
