@@ -9,7 +9,8 @@
 //! A [`Permit`] is the proof that a decision was made, which `forward` asks for. Only
 //! this module can build one.
 //!
-//! Order, as the contract's section 3 has it: a public route asks nobody; then the provider
+//! Order, as the contract's section 3 has it: a preflight that the app answers and a public
+//! route ask nobody; then the provider
 //! counts, `deny` wins, the policy has its word, and the tables of routes the last. Step-up and
 //! consent are going to be further variants of [`Decision`]. [`explain`](AppRules::explain) is
 //! the same walk with its reasons.
@@ -19,12 +20,16 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use crate::{
-    config::{self, Policy, access::Narrowing},
+    config::{
+        self, Policy,
+        access::Narrowing,
+        app::{CorsPreflight, OnAnonymous},
+    },
     identity::{Ended, ProviderId, Visitor},
-    request::Target,
+    request::{Target, is_preflight},
 };
 
 mod conditions;
@@ -47,6 +52,9 @@ pub struct AppRules {
     admission: Admission,
     routes: Routes,
     tables: Vec<Table>,
+    /// By the place of the route in the file.
+    on_anonymous: Vec<OnAnonymous>,
+    preflights: CorsPreflight,
 }
 
 /// What a path asks of whoever comes: each admits nobody whom the one before would not.
@@ -156,10 +164,11 @@ impl AppRules {
     /// Compiles what the configuration says about an app.
     pub fn compile(app: &config::App) -> Self {
         let providers = app.providers.iter().map(|provider| provider.id.clone()).collect();
-        Self::new(&app.access, &app.routes, providers)
+        Self { preflights: app.answers.cors_preflight, ..Self::new(&app.access, &app.routes, providers) }
     }
 
     fn new(access: &config::Access, routes: &[config::Route], providers: Vec<ProviderId>) -> Self {
+        let on_anonymous = routes.iter().map(|route| route.on_anonymous).collect();
         let mut tables: Vec<Table> = Vec::new();
         // Routes that say the same share a table, and what a session remembers of it.
         let mut known: HashMap<&Narrowing, usize> = HashMap::new();
@@ -173,7 +182,14 @@ impl AppRules {
             })
         });
         let (allow, deny) = (Conditions::compile(&access.allow), Conditions::compile(&access.deny));
-        Self { policy: access.policy, admission: Admission { allow, deny, providers }, routes, tables }
+        Self {
+            policy: access.policy,
+            admission: Admission { allow, deny, providers },
+            routes,
+            tables,
+            on_anonymous,
+            preflights: CorsPreflight::Refuse,
+        }
     }
 
     /// What a request asks of whoever comes.
@@ -183,7 +199,20 @@ impl AppRules {
 
     /// What becomes of `X-HTTP-Method-Override` and its like.
     pub fn method_overrides(&self) -> MethodOverrides {
-        if self.routes.name_methods() { MethodOverrides::Drop } else { MethodOverrides::Pass }
+        // What may pass because it is an OPTIONS must not be something else to the app.
+        let names_methods = self.routes.name_methods() || self.preflights == CorsPreflight::Forward;
+        if names_methods { MethodOverrides::Drop } else { MethodOverrides::Pass }
+    }
+
+    /// A way past all rules for a browser's preflight, where the app answers these itself (`cors_preflight`).
+    pub fn admit_preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Permit<'static>> {
+        let admitted = self.preflights == CorsPreflight::Forward && is_preflight(method, headers);
+        admitted.then_some(Permit(Holder::Anybody))
+    }
+
+    /// How a request is answered that nobody has signed in for, as the first route says that has a say.
+    pub fn on_anonymous(&self, demand: &Demand) -> OnAnonymous {
+        demand.route().and_then(|route| self.on_anonymous.get(route).copied()).unwrap_or_default()
     }
 
     /// What these rules make of a visitor, whatever they ask for.

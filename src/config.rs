@@ -50,7 +50,7 @@ use provider::Providers;
 use section::{Reading, Section, show_path};
 use source::{MAX_CONFIG_FILE, Source};
 use tree::{Environment, Table};
-use upstream::HostPort;
+use upstream::{HostPort, UpstreamUrl};
 
 /// Everything that `serve` needs to know.
 #[derive(Debug)]
@@ -173,16 +173,30 @@ fn check_apps(report: &Report, server: &Server, apps: &[app::Draft]) -> Result<(
                     .help("add [server.tls] with the certificate for every other name"),
             ));
         }
-        let upstream = draft.app().upstream.host_port();
+        let Some(place) = draft.upstream else {
+            if server.trusted_proxies.is_empty() && server.unix_peers == UnixPeers::Untrusted {
+                outcome = Err(report.add(missing_upstream(draft)));
+            }
+            continue;
+        };
+        let upstream = draft.app().upstream.as_ref().and_then(UpstreamUrl::host_port);
         let is_ours = |to: &HostPort| server.listen.iter().any(|listen| is_same(listen, &to.host, to.port));
         if upstream.is_some_and(is_ours) {
             outcome = Err(report.add(
-                Fault::at(draft.upstream, "`upstream` is an address where Vestibule itself listens")
+                Fault::at(place, "`upstream` is an address where Vestibule itself listens")
                     .why("each request would come back until none can be served"),
             ));
         }
     }
     neighbours::check(report, server, apps).and(outcome)
+}
+
+/// Without an upstream only a trusted proxy can make use of an app, and there is none.
+fn missing_upstream(draft: &app::Draft) -> Fault {
+    Fault::at(draft.place, "`upstream` is missing in `[[app]]`")
+        .why("without it only a proxy in front can make use of the app (forward-auth), and `server.trusted_proxies` names none")
+        .help("write, for example: upstream = \"http://127.0.0.1:8080\"")
+        .absence(draft.place, &["upstream"])
 }
 
 /// Whether a connection to a host and port ends at this listener.

@@ -26,6 +26,7 @@ use crate::{
     config::{
         self, Cache,
         app::{BasePath, PublicUrl, Setting, WildcardHost},
+        upstream::UpstreamUrl,
     },
     request::{self, Client, Removals, ReservedNames, Target, Upgrade, client::Trust},
     session::{Pulse, Session, Sessions},
@@ -77,6 +78,7 @@ impl Front {
     /// Prepares an app.
     pub fn new(app: &Arc<config::App>, rules: &AppRules, signer: &Arc<AssertionSigner>) -> Self {
         let constants = app.headers.set.iter().filter_map(|(name, setting)| Some((name.clone(), constant(setting)?)));
+        let upstream = app.upstream.as_ref();
         Self {
             telling: Telling::new(app, signer),
             constants: constants.collect(),
@@ -84,21 +86,27 @@ impl Front {
             cache: app.cache,
             method_overrides: rules.method_overrides(),
             idle: app.limits.idle,
-            upgrade_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
+            upgrade_origins: app
+                .hosts
+                .iter()
+                .map(|host| app.public_url.origin_at(host))
+                .chain(app.answers.allowed_origins.iter().cloned())
+                .collect(),
             upgrade_origins_below: app
                 .wildcard_hosts
                 .iter()
                 .map(|host| WildcardOrigin { public_url: app.public_url.clone(), host: host.clone() })
                 .collect(),
-            origins: Origins::new(app, &app.upstream.origin()),
+            // Where there is no upstream, nothing of one is ever rewritten.
+            origins: Origins::new(app, &upstream.map(UpstreamUrl::origin).unwrap_or_default()),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
             prefix: (app.paths.base == BasePath::Stripped && !app.public_url.path.is_empty())
                 .then(|| HeaderValue::from_str(&app.public_url.path).ok())
                 .flatten(),
-            upstream_host: (!app.preserve_host)
-                .then(|| HeaderValue::from_str(&app.upstream.authority()).ok())
-                .flatten(),
+            upstream_host: upstream
+                .filter(|_| !app.preserve_host)
+                .and_then(|upstream| HeaderValue::from_str(&upstream.authority()).ok()),
         }
     }
 
@@ -122,10 +130,10 @@ impl Front {
         }
     }
 
-    /// Whether an upgrade is asked for by a page of the app itself. A browser, which
+    /// Whether an upgrade is asked for by a page of the app itself, or of an origin that it allows. A browser, which
     /// can ask for a WebSocket only, always says where it comes from (RFC 6455 §10.2);
     /// others need not say anything.
-    fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
+    pub fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
         let ours = |origin: &HeaderValue| {
             self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes())
                 || self.upgrade_origins_below.iter().any(|below| below.covers(origin))

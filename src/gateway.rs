@@ -8,8 +8,9 @@ use hyper::body::Incoming;
 use crate::{
     access::Decision,
     clock::instant,
+    config::app::OnAnonymous,
     forward::{self, Forwarded, Passage, PassingSession},
-    request::{self, Audience, Client, Fields, Found, FramingError, Place, framing},
+    request::{self, Audience, Client, Fields, FramingError, Place, framing},
 };
 
 mod anonymous;
@@ -17,7 +18,9 @@ mod answer;
 mod apps;
 mod body;
 mod connection;
+mod forward_auth;
 mod guest;
+mod judgement;
 mod own;
 mod refusal;
 mod sign_ins;
@@ -29,6 +32,8 @@ pub use connection::{Activity, Connection, Doing, Heard};
 pub use sign_ins::SignIns;
 pub use worker::Worker;
 
+use anonymous::Redirects;
+use judgement::{Asked, Judged, judge};
 use refusal::Refusal;
 use worker::{Finish, Purpose, RequestId, Trace};
 
@@ -70,6 +75,16 @@ pub(crate) struct Visit<'r> {
     trace: &'r mut Trace,
 }
 
+impl Visit<'_> {
+    /// What the head says about who will see the answer.
+    fn look_at(&mut self, head: &Parts, fields: &Fields<'_>) {
+        self.audience = Audience::of(head, fields);
+        if self.audience == Audience::FrameOrUnsafeNavigation {
+            self.referer = head.headers.get(REFERER).cloned();
+        }
+    }
+}
+
 /// From the head that came in to the answer that goes out.
 ///
 /// Ways that few requests go are boxed: the room for the longest is kept for as long as its connection stands.
@@ -82,10 +97,7 @@ async fn walk(
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
     let fields = Fields::read(&head.headers);
-    visit.audience = Audience::of(&head, &fields);
-    if visit.audience == Audience::FrameOrUnsafeNavigation {
-        visit.referer = head.headers.get(REFERER).cloned();
-    }
+    visit.look_at(&head, &fields);
     apps.head_limits.check(&head)?;
     let host = match framing::check(&head, &fields) {
         // Load balancers ask by address, and some in HTTP/1.0 without any host.
@@ -101,39 +113,41 @@ async fn walk(
         visit.trace.id = id;
     }
     let host = client.forwarded_host().unwrap_or(host);
-    let site = apps.site(host.name()).ok_or(Refusal::UnknownHost)?;
-    // A target that is refused is still a request to the app that has the whole host.
-    visit.trace.app = site.only().map(Arc::clone);
-    let Found { app, target, .. } = site.find(&head.uri)?.ok_or(Refusal::UnknownPath)?;
-    visit.trace.app.get_or_insert_with(|| Arc::clone(app));
+    let asked = match Asked::read(apps, visit, &host, &head.uri) {
+        Err(Refusal::UnknownHost | Refusal::UnknownPath)
+            if forward_auth::is_meant_without_an_app(&head.uri, &apps.prefix) =>
+        {
+            return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
+        }
+        asked => asked?,
+    };
+    let Asked { app, target } = &asked;
     connection.activity.may_rest(app.config.limits.idle);
-    visit.trace.path = Some(target.path_and_query().clone());
 
     // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
-    let is_astray =
-        |visit: &Visit<'_>| visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
-    if let Place::Own(endpoint) = app.premises.place(&target)? {
-        if is_astray(visit) {
-            return Ok(answer::at_public_url(app, &target));
+    let audience = visit.audience;
+    let is_astray = || audience == Audience::Navigation && host.name() != app.config.public_url.host;
+    if let Place::Own(endpoint) = app.premises.place(target)? {
+        if forward_auth::is_meant(endpoint, target, &head.uri) {
+            return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
+        }
+        if is_astray() {
+            return Ok(answer::at_public_url(app, target));
         }
         return Box::pin(own::answer(worker, app, visit, &client, endpoint, &head, body)).await;
     }
-    let demand = app.rules.demand(&head.method, &target);
-    if demand.looks_at_sessions() {
-        visit.trace.guest = guest::find(worker, app, &head.headers, visit.trace.started).await?;
-    }
-    let guest = visit.trace.guest.as_deref();
-    match app.rules.decide(&demand, client.address(), guest.map(guest::signed_in)) {
+    let started = visit.trace.started;
+    let Judged { decision, guest, on_anonymous } =
+        judge(worker, &asked, (&head.method, &head.headers), &client, started, &mut visit.trace.guest).await?;
+    match decision {
         Decision::Permit(permit) => {
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
-            // On an optional route, whom the policy does not admit passes like anybody.
-            let guest = guest.filter(|_| permit.session_end().is_some());
             let passage = Passage {
                 permit,
                 session: guest.map(|guest| PassingSession { pulse: guest.pulse(), identity: &guest.made().identity }),
                 sessions: &apps.sessions,
-                target: &target,
+                target,
                 client: &client,
                 affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
@@ -143,8 +157,9 @@ async fn walk(
                 head,
                 body,
             };
+            let upstream = worker.upstreams[app.place].as_ref().ok_or(Refusal::NoUpstream)?;
             let sent = instant();
-            let forwarded = forward::forward(&app.front, &worker.upstreams[app.place], passage).await;
+            let forwarded = forward::forward(&app.front, upstream, passage).await;
             let forwarded = forwarded.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(match forwarded {
@@ -152,8 +167,13 @@ async fn walk(
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
             })
         }
-        Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(app, &target)),
-        Decision::SignIn => Box::pin(anonymous::answer(apps, app, visit, &client, &target, &head)).await,
+        Decision::SignIn if is_astray() && on_anonymous != OnAnonymous::Unauthorized => {
+            Ok(answer::at_public_url(app, target))
+        }
+        Decision::SignIn => {
+            Box::pin(anonymous::answer(apps, app, visit, &client, (target, &head), on_anonymous, Redirects::Direct))
+                .await
+        }
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }

@@ -18,6 +18,8 @@
 //! | what is this header to us? | [`HeaderKind`] |
 //! | and to this app? | [`ReservedNames`] |
 //! | which protocols does it offer to change to? | [`Upgrade`] |
+//! | does a browser ask before it asks? | [`is_preflight`] |
+//! | which request does a proxy ask about? | [`original`] |
 //!
 //! All of it runs on every request: no allocation for an ordinary one, one pass
 //! over the head, one over the path, nothing looked up twice.
@@ -31,6 +33,8 @@ mod header;
 mod host;
 pub mod http2;
 mod limits;
+pub mod original;
+mod preflight;
 mod reserved;
 mod target;
 mod upgrade;
@@ -43,6 +47,7 @@ pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
+pub use preflight::is_preflight;
 pub use reserved::ReservedNames;
 pub use target::{Found, Place, Premises, Readers, Reading, Site, Target, TargetError};
 pub use upgrade::{Protocol, Upgrade};

@@ -3,6 +3,7 @@ use crate::{
     config::{
         Access, Condition, Route, RouteAccess, Written,
         access::{PathPattern, SegmentPattern},
+        app::OnAnonymous,
     },
     identity::{EmailAddress, EmailTrust, Issuer, Subject},
 };
@@ -28,7 +29,7 @@ fn access(policy: Policy, allow: &[Condition], deny: &[Condition]) -> Access {
 /// One segment and what is below it.
 fn route(segment: &str, access: RouteAccess) -> Route {
     let path = PathPattern { segments: vec![SegmentPattern::Literal(segment.to_owned())], and_below: true };
-    Route { path, methods: None, access, written: Written::default() }
+    Route { path, methods: None, access, on_anonymous: OnAnonymous::Auto, written: Written::default() }
 }
 
 fn narrowed(allow: &[Condition], deny: &[Condition]) -> RouteAccess {

@@ -18,6 +18,7 @@ use crate::{
         provider::{ClientAuth, SigningAlgorithm},
     },
     relying_party::{ClientError, ClientStanding, Error, Metadata, Rehearsal, RelyingParty},
+    request::Premises,
     upstream::Connector,
 };
 
@@ -122,7 +123,10 @@ fn apps_of<'c>(config: &'c Config, provider: &Provider) -> impl Iterator<Item = 
 
 async fn of_provider(config: &Config, provider: &Arc<Provider>) -> Vec<Row> {
     let of = format!("provider {}", provider.id);
-    let below = |app: &App, endpoint: &str| format!("{}{}{endpoint}", app.public_url.origin(), config.server.prefix);
+    let below = |app: &App, endpoint: &str| {
+        let premises = Premises::new(app, &config.server.prefix);
+        format!("{}{}", app.public_url.origin(), premises.endpoint(endpoint))
+    };
     let redirect_uris: Vec<_> = apps_of(config, provider).map(|app| below(app, "/callback")).collect();
     let Some(redirect_uri) = redirect_uris.first() else {
         return vec![
@@ -242,15 +246,23 @@ fn of_clock(of: &str, seconds_ahead: i64) -> Row {
 
 async fn of_app(app: &App) -> Vec<Row> {
     let of = format!("app {}", app.id);
+    let Some(upstream) = &app.upstream else {
+        return vec![Row::new(
+            Verdict::Note,
+            &of,
+            "upstream",
+            "none: a proxy in front asks at /auth, and has the way to it",
+        )];
+    };
     let limit: Duration = app.limits.connect;
-    let reached = match Connector::new(&app.upstream) {
+    let reached = match Connector::new(upstream) {
         Ok(connector) => match timeout(limit, connector.reach()).await {
             Ok(reached) => reached.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no connection within {limit:?} (limits.connect)")),
         },
         Err(error) => Err(error.to_string()),
     };
-    let origin = app.upstream.origin();
+    let origin = upstream.origin();
     vec![match reached {
         Ok(()) => Row::new(Verdict::Ok, &of, "upstream", origin),
         Err(error) => Row::new(Verdict::Fail, &of, "upstream", format!("{origin}: {error}"))

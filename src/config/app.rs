@@ -15,12 +15,14 @@ use crate::{
     identity::{AppId, ProviderId},
 };
 
+pub(super) mod answers;
 mod headers;
 mod hosts;
 mod open;
 mod paths;
 mod public_url;
 
+pub use answers::{Answers, CorsPreflight, OnAnonymous};
 pub use headers::{BasicCredential, BearerToken, Encoding, GroupPattern, Headers, Preset, Setting, Told};
 pub use hosts::{WildcardHost, one_label_below};
 pub use paths::{BasePath, Paths, Slashes};
@@ -60,8 +62,8 @@ pub struct App {
     pub wildcard_hosts: Vec<WildcardHost>,
     /// `strip_path`, `merge_slashes`, `callback_path`
     pub paths: Paths,
-    /// `upstream`
-    pub upstream: UpstreamUrl,
+    /// `upstream`; `None` = another proxy has the way to the app, and only asks us (forward-auth).
+    pub upstream: Option<UpstreamUrl>,
     /// `providers`, or all that exist; at least one.
     pub providers: Vec<Arc<Provider>>,
     /// `preserve_host`
@@ -74,6 +76,8 @@ pub struct App {
     pub headers: Headers,
     /// `cache`
     pub cache: Cache,
+    /// `cors_preflight` and `allowed_origins`.
+    pub answers: Answers,
     /// `[app.access]`
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
@@ -133,8 +137,10 @@ impl Scheme {
 pub(super) struct Draft {
     app: App,
     providers: Vec<ProviderId>,
+    /// Where it stands.
+    pub(super) place: Place,
     /// Where its `upstream` is.
-    pub(super) upstream: Place,
+    pub(super) upstream: Option<Place>,
     /// Who may enter, for the check with the providers.
     openness: Openness,
     /// Where its certificate is, if it has one.
@@ -213,6 +219,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
     let cache = section.choice("cache", &[("private", Cache::Private), ("as_is", Cache::AsIs)]);
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
     let open_to_public = section.flag("open_to_public", false);
+    let answers = answers::read_answers(section);
     let mut policy_place = section.place();
     let access = section.table("access", "app.access", |section| {
         policy_place = section.place_of("policy").unwrap_or(section.place());
@@ -224,11 +231,12 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
     let (public_url, hosts, (paths, callback)) = (public_url?, hosts?, paths?);
     let (id, upstream, headers) = (AppId::new(id?.value), upstream?, headers?);
     let (access, routes) = rules?;
-    headers::warn(section, &headers, &upstream, &routes);
+    headers::warn(section, &headers, upstream.as_ref().map(|upstream| &upstream.value), &routes);
     paths::warn_of_doubled_paths(section, &public_url, &routes);
     Ok(Draft {
         providers: own_providers?,
-        upstream: upstream.place,
+        place: section.place(),
+        upstream: upstream.as_ref().map(|upstream| upstream.place),
         openness: Openness { place: policy_place, policy: access.policy, open_to_public: open_to_public? },
         certificate: section.place_of("tls"),
         headers: section.place_of("headers"),
@@ -241,13 +249,14 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
             hosts: hosts.named,
             wildcard_hosts: hosts.wildcards,
             paths,
-            upstream: upstream.value,
+            upstream: upstream.map(|upstream| upstream.value),
             providers: Vec::new(),
             preserve_host: preserve_host?,
             tls: tls?,
             limits: limits?,
             headers,
             cache: cache?.unwrap_or(Cache::Private),
+            answers: answers?,
             access,
             routes,
         },

@@ -5,7 +5,7 @@
 //! when its reader asks for the key, and this module when the last entry does.
 
 /// Keys by section.
-const KEYS: [(&str, &[&str]); 10] = [
+const KEYS: [(&str, &[&str]); 9] = [
     ("", &["mail", "pages", "compat"]),
     ("server", &["admin_socket", "admin_url", "admins", "compat"]),
     ("store", &["audit_retention"]),
@@ -65,8 +65,6 @@ const KEYS: [(&str, &[&str]); 10] = [
             "post_logout_urls",
             "logout_paths",
             "clear_cookies",
-            "cors_preflight",
-            "allowed_origins",
             "preserve_post",
             "keep_fragment",
             "catalog",
@@ -75,7 +73,6 @@ const KEYS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("app.access", &["admins", "consent", "required_claims"]),
-    ("app.route", &["on_anonymous"]),
     ("app.route.access", &["max_auth_age", "acr"]),
 ];
 

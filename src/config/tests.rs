@@ -46,6 +46,11 @@ fn accepted(text: &str) -> Config {
     parse(text).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
+/// Where the app of a test is: only an app without a way to it has none.
+fn upstream_of(app: &App) -> &UpstreamUrl {
+    app.upstream.as_ref().expect("this app has an upstream")
+}
+
 /// A folder with everything that the samples name beside themselves.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -104,7 +109,7 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     let app = &config.apps[0];
     assert_eq!((app.name.as_str(), app.hosts.as_slice()), ("wiki", ["wiki.example.com".to_owned()].as_slice()));
     assert_eq!((app.public_url.scheme, app.public_url.port), (Scheme::Https, 443));
-    assert_eq!(app.upstream.origin(), "http://127.0.0.1:8080");
+    assert_eq!(upstream_of(app).origin(), "http://127.0.0.1:8080");
     assert!(app.preserve_host && app.routes.is_empty());
     assert!(Arc::ptr_eq(&app.providers[0], provider));
     assert_eq!((app.limits.body_bytes, app.limits.connect), (None, Duration::from_secs(5)));
@@ -202,7 +207,7 @@ fn an_app_without_bounds_has_none() {
 #[test]
 fn the_environment_is_filled_into_strings() {
     let config = accepted(&MINIMAL.replace("127.0.0.1:8080", "${HOST:-127.0.0.1}:${PORT}"));
-    assert_eq!(config.apps[0].upstream.origin(), "http://127.0.0.1:4444");
+    assert_eq!(upstream_of(&config.apps[0]).origin(), "http://127.0.0.1:4444");
 }
 
 #[test]
@@ -240,7 +245,7 @@ fn hosts_are_folded_as_a_browser_folds_them() {
 #[test]
 fn an_ipv6_upstream_has_no_brackets_for_the_resolver() {
     let config = accepted(&MINIMAL.replace("127.0.0.1:8080", "[::1]"));
-    let to = config.apps[0].upstream.host_port().expect("an address");
+    let to = upstream_of(&config.apps[0]).host_port().expect("an address");
     assert_eq!((to.host.as_str(), to.port), ("::1", 80));
 }
 
@@ -253,7 +258,8 @@ fn the_scheme_of_an_upstream_says_how_it_is_spoken_to() {
         ("h2c://[::1]:50051", "H2c(", "http://[::1]:50051", "[::1]:50051"),
         ("unix:/run/wiki.sock", "Unix(", "http://localhost", "localhost"),
     ] {
-        let upstream = &read(url).upstream;
+        let app = read(url);
+        let upstream = upstream_of(&app);
         assert!(format!("{upstream:?}").starts_with(kind), "{upstream:?}");
         assert_eq!((upstream.origin().as_str(), upstream.authority().as_str()), (origin, authority));
     }
@@ -264,7 +270,7 @@ fn an_upstream_that_need_not_prove_itself_is_warned_of() {
     let app = "upstream_tls = { insecure_skip_verify = true, server_name = \"wiki.internal\" }\npublic_url";
     let text = MINIMAL.replace("public_url", app).replace("http://127", "https://127");
     let config = accepted(&text);
-    let UpstreamUrl::Https(_, tls) = &config.apps[0].upstream else { panic!("{:?}", config.apps[0].upstream) };
+    let UpstreamUrl::Https(_, tls) = upstream_of(&config.apps[0]) else { panic!("{:?}", config.apps[0].upstream) };
     assert_eq!(tls.verification, Verification::Skipped);
     assert_eq!(tls.server_name.to_str(), "wiki.internal");
     assert!(config.warnings.iter().any(|warning| warning.contains("insecure_skip_verify")), "{:?}", config.warnings);

@@ -115,10 +115,21 @@ enum Written {
 }
 
 /// `upstream` and `upstream_tls`.
-pub(super) fn read_upstream(section: &Section<'_>) -> Reading<Placed<UpstreamUrl>> {
+pub(super) fn read_upstream(section: &Section<'_>) -> Reading<Option<Placed<UpstreamUrl>>> {
     let tls = section.table("upstream_tls", "app.upstream_tls", read_tls);
-    let url = section.required("upstream", "\"http://127.0.0.1:8080\"", parse)?;
+    let url = section.optional("upstream", parse)?;
     let tls = tls?;
+    let Some(url) = url else {
+        return match tls {
+            None => Ok(None),
+            Some(_) => Err(section.report().add(
+                section
+                    .fault(&["upstream_tls"], "`upstream_tls` means nothing without `upstream`")
+                    .absence(section.place(), &["upstream"])
+                    .help("write, for example: upstream = \"https://127.0.0.1:8443\""),
+            )),
+        };
+    };
     let value = match (url.value, tls) {
         (Written::Https(to), tls) => {
             let tls = tls.unwrap_or_else(Tls::usual);
@@ -140,7 +151,7 @@ pub(super) fn read_upstream(section: &Section<'_>) -> Reading<Placed<UpstreamUrl
         (Written::H2c(to), None) => UpstreamUrl::H2c(to),
         (Written::Unix(path), None) => UpstreamUrl::Unix(path),
     };
-    Ok(Placed { value, place: url.place })
+    Ok(Some(Placed { value, place: url.place }))
 }
 
 fn parse(text: &str) -> Result<Written, Wrong> {

@@ -90,6 +90,11 @@ pub(super) fn start_url(app: &App, target: &ReturnTarget) -> String {
     format!("{}?{}", app.login.endpoint("/start"), query(&[("rd", target.as_str())]))
 }
 
+/// There.
+pub(super) fn start_redirect(app: &App, target: &ReturnTarget) -> Response<Body> {
+    redirect(StatusCode::FOUND, Redirect { location: start_url(app, target), cookies: Vec::new() })
+}
+
 /// The same place under the app's public URL.
 pub(super) fn at_public_url(app: &App, target: &Target) -> Response<Body> {
     let location = format!("{}{}", app.login.origins.own, target.path_and_query());

@@ -34,6 +34,8 @@ pub struct Apps {
     by_parent: Sites,
     /// What is answered before any app is looked up.
     health_path: Option<String>,
+    /// The path of our own endpoints, below each app's.
+    pub prefix: String,
     /// What a head may be at most.
     pub head_limits: HeadLimits,
     /// Whose forwarded headers are believed.
@@ -64,8 +66,8 @@ pub struct App {
     pub login: Login,
     /// The way through.
     pub front: Front,
-    /// How connections to its upstream come to stand.
-    pub connector: Connector,
+    /// How connections to its upstream come to stand, if it has one.
+    pub connector: Option<Connector>,
     /// What `/jwks.json` answers.
     pub assertion_keys: Bytes,
     /// Its counters.
@@ -105,6 +107,7 @@ impl Apps {
             all,
             by_host,
             by_parent,
+            prefix: server.prefix.clone(),
             health_path: server.health_path.clone(),
             head_limits: HeadLimits::new(&server.limits),
             trusted_proxies: server.trusted_proxies.clone(),

@@ -23,7 +23,7 @@ use crate::{
         text::{self, RefusalText},
     },
     relying_party::{self, ErrorCode, Rejection},
-    request::{Audience, BodyError, Fate, FramingError, HeadTooLarge, Outcome, TargetError},
+    request::{Audience, BodyError, Fate, FramingError, HeadTooLarge, Outcome, TargetError, original::OriginalError},
     session, upstream,
 };
 
@@ -45,6 +45,18 @@ pub(super) enum Refusal {
     /// The apps of this host lie below other paths.
     #[error("no app of this host has this path")]
     UnknownPath,
+    /// The app is not reached through us.
+    #[error("the app has no `upstream`: the proxy in front has the way to it, and must not send its requests here")]
+    NoUpstream,
+    /// Anybody could ask about anything.
+    #[error("only a proxy of server.trusted_proxies may ask about other requests")]
+    UntrustedAsker,
+    /// A proxy asks, and does not say plainly about what.
+    #[error(transparent)]
+    Original(#[from] OriginalError),
+    /// What is ours no proxy has to ask about, and no answer may let a request for it through to the app.
+    #[error("the proxy asks about one of our own endpoints, which it must send here as they are")]
+    OwnEndpoint,
     /// A session is needed, and this is not the kind of request that could get one.
     #[error("not signed in")]
     Anonymous,
@@ -133,8 +145,6 @@ struct Telling {
 /// What a person can do about it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WayOn {
-    /// Nothing that a button could do.
-    Nothing,
     /// Begin to sign in.
     SignIn,
     /// Sign in as somebody else, or sign out.
@@ -159,6 +169,10 @@ impl Refusal {
             Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
             Self::UnknownPath => "unknown_path",
+            Self::NoUpstream => "no_upstream",
+            Self::UntrustedAsker => "untrusted_asker",
+            Self::Original(_) => "ambiguous_original",
+            Self::OwnEndpoint => "own_endpoint",
             Self::Anonymous => "anonymous",
             Self::Denied(denial) => denial.reason(),
             Self::NoSuchEndpoint => "no_such_endpoint",
@@ -183,14 +197,18 @@ impl Refusal {
         match self {
             Self::Head(HeadTooLarge::Target(_)) => telling(S::URI_TOO_LONG, text::URI_TOO_LONG, WayOn::Home),
             Self::Head(HeadTooLarge::Fields(_)) => {
-                telling(S::REQUEST_HEADER_FIELDS_TOO_LARGE, text::HEADERS_TOO_LARGE, WayOn::Nothing)
+                telling(S::REQUEST_HEADER_FIELDS_TOO_LARGE, text::HEADERS_TOO_LARGE, WayOn::Again)
             }
             Self::Framing(FramingError::Method(_)) | Self::MethodNotAllowed(_) => {
                 telling(S::METHOD_NOT_ALLOWED, text::METHOD_NOT_ALLOWED, WayOn::Home)
             }
             Self::Framing(error) => telling(error.status(), text::BAD_REQUEST, WayOn::Home),
-            Self::Target(_) | Self::BodyBroken => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
-            Self::UnknownHost | Self::UnknownPath => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
+            Self::NoUpstream => telling(S::MISDIRECTED_REQUEST, text::NOT_THROUGH_HERE, WayOn::Home),
+            Self::UntrustedAsker | Self::OwnEndpoint => telling(S::FORBIDDEN, text::FOR_PROXIES_ONLY, WayOn::Home),
+            Self::Target(_) | Self::Original(_) | Self::BodyBroken => {
+                telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home)
+            }
+            Self::UnknownHost | Self::UnknownPath => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Again),
             Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
                 telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
             }
@@ -200,7 +218,7 @@ impl Refusal {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
             Self::Form | Self::BodyTooLarge => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
-            Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Home),
+            Self::SlowForm => telling(S::REQUEST_TIMEOUT, text::REQUEST_TIMED_OUT, WayOn::Home),
             Self::TooManySignIns(_) => telling(S::TOO_MANY_REQUESTS, text::TOO_MANY_SIGN_INS, WayOn::Again),
             Self::Session(_) => telling(S::SERVICE_UNAVAILABLE, text::STORE_UNREACHABLE, WayOn::Again),
             Self::Login(failed) => tell_login(&failed.error),
@@ -215,7 +233,7 @@ impl Refusal {
                     telling(S::GATEWAY_TIMEOUT, text::UPSTREAM_TIMED_OUT, WayOn::Again)
                 }
                 upstream::Error::RequestBody(_) => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
-                upstream::Error::VisitorIdle(_) => telling(S::REQUEST_TIMEOUT, text::BAD_REQUEST, WayOn::Again),
+                upstream::Error::VisitorIdle(_) => telling(S::REQUEST_TIMEOUT, text::REQUEST_TIMED_OUT, WayOn::Home),
             },
         }
     }
@@ -268,7 +286,7 @@ impl Refusal {
             heading: telling.text.heading,
             explanation: telling.text.explanation,
             account,
-            actions: &app.map(|app| actions(app, visit, telling.way_on)).unwrap_or_default(),
+            actions: &actions(app, visit, telling.way_on),
             request_id,
         });
         let form_origins = app.map(|app| app.login.provider_origins()).unwrap_or_default();
@@ -306,6 +324,10 @@ impl Refusal {
             | Self::Target(_)
             | Self::UnknownHost
             | Self::UnknownPath
+            | Self::NoUpstream
+            | Self::UntrustedAsker
+            | Self::Original(_)
+            | Self::OwnEndpoint
             | Self::Denied(_)
             | Self::NoSuchEndpoint
             | Self::ForeignForm
@@ -390,14 +412,18 @@ fn page_around(app: &App, visit: &Visit<'_>) -> ReturnTarget {
     target.filter(|target| target.is_here(origins)).unwrap_or_else(|| ReturnTarget::root(origins))
 }
 
-/// The buttons and links of a refusal's page.
-fn actions(app: &App, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
+/// The buttons and links of a refusal's page: there is always one.
+fn actions(app: Option<&App>, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
+    let Some(app) = app else {
+        // Before an app is known nobody can sign in, and no path is known to be one of an app.
+        let label = if way_on == WayOn::Again { text::TRY_AGAIN } else { text::GO_TO_START };
+        return vec![Action::link(label, "/")];
+    };
     let origins = &app.login.origins;
     let here = visit.trace.path.as_ref().map(PathAndQuery::as_str);
     // What belongs to our own endpoints is no place to come back to.
     let target = here.map_or_else(|| ReturnTarget::root(origins), |here| ReturnTarget::parse(here, origins));
     match way_on {
-        WayOn::Nothing => Vec::new(),
         WayOn::Home => vec![Action::link(text::GO_TO_START, ReturnTarget::root(origins).as_str())],
         WayOn::Again => vec![Action::link(text::TRY_AGAIN, target.as_str())],
         WayOn::SignIn => vec![Action::link(text::SIGN_IN, &answer::start_url(app, &target))],

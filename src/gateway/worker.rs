@@ -33,7 +33,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Worker {
     pub(super) apps: Arc<Apps>,
     /// By the place of the app in [`Apps`].
-    pub(super) upstreams: Vec<Upstream>,
+    pub(super) upstreams: Vec<Option<Upstream>>,
     /// The sessions that it has served lately.
     pub(super) recent: Recent<Prepared>,
     /// The tasks that serve visitors: their connections, and the tunnels that some of them become.
@@ -59,7 +59,8 @@ impl Worker {
         leaving: CancellationToken,
         stop: CancellationToken,
     ) -> Self {
-        let upstreams = apps.iter().map(|app| Upstream::new(app.connector.clone(), app.config.limits)).collect();
+        let upstream = |app: &Arc<App>| Some(Upstream::new(app.connector.clone()?, app.config.limits));
+        let upstreams = apps.iter().map(upstream).collect();
         Self {
             apps,
             upstreams,
@@ -76,7 +77,7 @@ impl Worker {
 
     /// Lets go of what nobody uses any more: connections to upstreams, sessions that have ended.
     pub fn tidy(&self) {
-        self.upstreams.iter().for_each(Upstream::drop_rested);
+        self.upstreams.iter().flatten().for_each(Upstream::drop_rested);
         self.recent.forget_ended();
     }
 

@@ -128,13 +128,26 @@ refusals! {
     MISDIRECTED: "There is no app at this address",
         "Check the address. If it is right, its administrator has not set it up here yet.";
 
+    /// 421: another proxy has the way to the app, and sent this here all the same.
+    NOT_THROUGH_HERE: "The app is not reached this way",
+        "You are signed in, but the web server in front of us did not pass you on to the app. \
+         Begin again from the app's start page; if that does not help, tell an administrator the request ID below.";
+
+    /// 403: an endpoint for the web server in front, not for people.
+    FOR_PROXIES_ONLY: "This address is not for browsers",
+        "The web server in front of the app asks here on your behalf. Begin again from the app's start page.";
+
+    /// 408: the rest of the request did not come.
+    REQUEST_TIMED_OUT: "This took too long",
+        "What the browser was sending did not arrive in time. Check the connection, and send it again.";
+
     /// 413
     BODY_TOO_LARGE: "This is too large",
-        "What was sent is larger than the app accepts.";
+        "What was sent is larger than the app accepts. Go back, and send less at a time.";
 
     /// 414
     URI_TOO_LONG: "This address is too long",
-        "Begin again from the app's start page.";
+        "It may have been cut or put together wrongly on the way. Begin again from the app's start page.";
 
     /// 431
     HEADERS_TOO_LARGE: "The browser sent too much",

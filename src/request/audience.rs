@@ -45,6 +45,22 @@ impl Audience {
         }
     }
 
+    /// Whether a request may be a navigation although it does not say so: one in a frame, or of a client that says
+    /// nothing about itself. What a browser calls something else, and what a script or a prefetch sends, is none.
+    pub fn may_be_navigation(self, parts: &Parts) -> bool {
+        let safe = matches!(parts.method, Method::GET | Method::HEAD);
+        match self {
+            Self::Navigation => true,
+            Self::FrameOrUnsafeNavigation => safe,
+            Self::WebSocket => false,
+            Self::Other => {
+                let fields = Fields::read(&parts.headers);
+                let says_nothing = fields.fetch_mode.is_none() && fields.fetch_destination.is_none();
+                safe && says_nothing && !fields.scripted && !fields.speculative
+            }
+        }
+    }
+
     /// Whether an answer of ours is a page; `application/problem+json` otherwise.
     pub const fn wants_html(self) -> bool {
         match self {
@@ -116,6 +132,40 @@ mod tests {
             }
             let parts = request.body(()).expect("a request").into_parts().0;
             assert_eq!(Audience::of(&parts, &Fields::read(&parts.headers)), audience, "{method} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_says_that_it_is_no_navigation_is_none() {
+        for (method, headers, may_be) in [
+            ("GET", &[][..], true),
+            ("HEAD", &[("accept", "*/*")], true),
+            ("GET", &[("accept", "application/json")], true),
+            ("GET", &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], true),
+            ("GET", &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], true),
+            ("GET", &[("accept", "text/html")], true),
+            ("POST", &[], false),
+            ("POST", &[("accept", "text/html")], false),
+            ("POST", &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], false),
+            ("GET", &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")], false),
+            ("GET", &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], false),
+            ("GET", &[("sec-fetch-mode", "websocket")], false),
+            ("GET", &[("connection", "upgrade"), ("upgrade", "tcp")], false),
+            ("GET", &[("x-requested-with", "XMLHttpRequest")], false),
+            ("GET", &[("purpose", "prefetch")], false),
+            (
+                "GET",
+                &[("sec-purpose", "prefetch"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")],
+                false,
+            ),
+        ] {
+            let mut request = Request::builder().method(method);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let parts = request.body(()).expect("a request").into_parts().0;
+            let audience = Audience::of(&parts, &Fields::read(&parts.headers));
+            assert_eq!(audience.may_be_navigation(&parts), may_be, "{method} {headers:?}");
         }
     }
 

@@ -97,7 +97,11 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
                 front: Front::new(app, &rules, &signer),
                 rules,
                 login,
-                connector: Connector::new(&app.upstream)
+                connector: app
+                    .upstream
+                    .as_ref()
+                    .map(Connector::new)
+                    .transpose()
                     .map_err(|error| StartError::Upstream { app: app.id.to_string(), error })?,
                 assertion_keys: signer.public_keys(),
                 meter: meter.app(&app.id),

@@ -7,6 +7,9 @@ use crate::{
     harness::{Door, Request, Response, Stage, upstream::Answer},
 };
 
+mod other_origins;
+mod table;
+
 const HTML: &str = "text/html; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
@@ -33,67 +36,6 @@ fn assert_discreet<D: Door>(what: &str, stage: &Stage<D>, answer: &Response) {
     let upstream = stage.upstream.address().to_string();
     for word in [upstream.as_str(), "hyper", "tokio", "os error", "refused (", "rust", "panicked", "src/"] {
         assert!(!text.contains(word), "{what} says {word:?}: {text}");
-    }
-}
-
-#[tokio::test]
-async fn an_anonymous_navigation_is_sent_to_the_provider() {
-    let stage = Stage::builder().start().await;
-    for (what, method, fields) in [
-        ("by Fetch Metadata", "GET", &[NAVIGATE, DOCUMENT][..]),
-        ("a HEAD", "HEAD", &[NAVIGATE, DOCUMENT]),
-        ("by Accept", "GET", &[ACCEPT_HTML]),
-    ] {
-        let answer = stage.send(Request::new(method, "/page").headers(fields)).await;
-        assert_eq!(answer.status, 302, "{what}: {answer:?}");
-        assert!(answer.location().starts_with(&format!("{}/oidc/authorize?", stage.provider.issuer())), "{what}");
-        let cookies = answer.headers("set-cookie");
-        assert_eq!(cookies.len(), 1, "{what}: {cookies:?}");
-        for attribute in ["vestibule-attempt-", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age="] {
-            assert!(cookies[0].contains(attribute), "{what}: {attribute} in {}", cookies[0]);
-        }
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
-        assert_eq!(stage.upstream.take().len(), 0, "{what}");
-    }
-}
-
-#[tokio::test]
-async fn whatever_else_is_anonymous_gets_401_and_no_cookie() {
-    let stage = Stage::builder().start().await;
-    let socket = &WEB_SOCKET[..];
-    for (what, method, fields, content_type) in [
-        ("a frame", "GET", &[NAVIGATE, ("Sec-Fetch-Dest", "iframe"), ACCEPT_HTML][..], HTML),
-        ("an unsafe navigation", "POST", &[NAVIGATE, DOCUMENT, ACCEPT_HTML], HTML),
-        ("a form of an older browser", "POST", &[ACCEPT_HTML], HTML),
-        ("a fetch", "GET", &[("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")], PROBLEM),
-        ("a fetch for HTML", "GET", &[("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty"), ACCEPT_HTML], PROBLEM),
-        ("an XHR of an older browser", "GET", &[ACCEPT_HTML, ("X-Requested-With", "XMLHttpRequest")], PROBLEM),
-        ("a prefetch", "GET", &[NAVIGATE, DOCUMENT, ACCEPT_HTML, ("Sec-Purpose", "prefetch")], PROBLEM),
-        ("a prerender", "GET", &[NAVIGATE, DOCUMENT, ("Sec-Purpose", "prefetch;prerender")], PROBLEM),
-        ("the favicon", "GET", &[("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")], PROBLEM),
-        ("the manifest", "GET", &[("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "manifest")], PROBLEM),
-        ("a service worker", "GET", &[("Sec-Fetch-Mode", "same-origin"), ("Sec-Fetch-Dest", "serviceworker")], PROBLEM),
-        ("curl", "GET", &[("Accept", "*/*")], PROBLEM),
-        ("git", "GET", &[("User-Agent", "git/2.47"), ("Accept", "*/*")], PROBLEM),
-        ("an API client", "POST", &[("Accept", "application/json")], PROBLEM),
-        ("nothing said", "GET", &[], PROBLEM),
-        ("a WebSocket", "GET", socket, PROBLEM), // threat 113
-        ("a preflight", "OPTIONS", &[("Sec-Fetch-Mode", "cors"), ("Access-Control-Request-Method", "PUT")], PROBLEM),
-    ] {
-        let answer = stage.send(Request::new(method, "/page").headers(fields).header("Content-Length", "0")).await;
-        assert_eq!(answer.status, 401, "{what}: {answer:?}");
-        assert_eq!(answer.header("content-type"), Some(content_type), "{what}");
-        assert_eq!(answer.headers("www-authenticate"), ["Bearer realm=\"wiki\""], "{what}: never Basic");
-        assert_eq!(answer.headers("set-cookie"), [""; 0], "{what}: no login state");
-        assert_ours(what, &answer);
-        if content_type == PROBLEM {
-            let problem = answer.json();
-            assert_eq!(problem["status"], 401, "{what}");
-            let sign_in = problem["sign_in"].as_str().expect("a sign_in member");
-            assert!(sign_in.starts_with(&stage.url("/_vestibule/")), "{what}: {sign_in}");
-        }
-        assert_eq!(stage.upstream.take().len(), 0, "{what}");
-        assert_eq!(stage.provider.calls_to(crate::demo::provider::calls::Endpoint::Authorization).len(), 0, "{what}");
     }
 }
 

@@ -22,6 +22,7 @@ mod base_paths;
 mod check_online;
 mod cookies;
 mod departures;
+mod forward_auth;
 mod further_hosts;
 mod headers;
 mod hostile_provider;

@@ -113,9 +113,14 @@ impl Plan {
         Self { provider: format!("{}{lines}\n", self.provider), ..self }
     }
 
+    /// `[[app.route]]`s, with their headings.
+    pub(crate) fn routes(self, tables: &str) -> Self {
+        Self { routes: tables.to_owned(), ..self }
+    }
+
     /// Everything is public: for tests that are about something else than who enters.
     pub(crate) fn public(self) -> Self {
-        Self { routes: "[[app.route]]\npath = \"/**\"\naccess = \"public\"\n".to_owned(), ..self }
+        self.routes("[[app.route]]\npath = \"/**\"\naccess = \"public\"\n")
     }
 
     /// Starts a provider first, and waits until a visitor may come.

@@ -22,6 +22,7 @@ mod provider;
 mod visitor;
 
 mod check_online;
+mod forward_auth;
 mod grpc;
 mod haproxy;
 mod http2;

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{
     Condition, Written,
     access::{PathPattern, SegmentPattern},
+    app::OnAnonymous,
 };
 use crate::request::TargetError;
 
@@ -20,7 +21,8 @@ fn pattern(text: &str) -> PathPattern {
 
 fn route(path: &str, methods: Option<&[Method]>) -> Route {
     let methods = methods.map(<[Method]>::to_vec);
-    Route { path: pattern(path), methods, access: RouteAccess::Public, written: Written::default() }
+    let on_anonymous = OnAnonymous::Auto;
+    Route { path: pattern(path), methods, access: RouteAccess::Public, on_anonymous, written: Written::default() }
 }
 
 /// A table of its own for each name.

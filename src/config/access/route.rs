@@ -5,6 +5,7 @@ use http::Method;
 use super::{Policy, Scope, condition::read_conditions};
 use crate::config::{
     Condition, Written,
+    app::{OnAnonymous, answers},
     fault::Fault,
     path_pattern::{PathPattern, SegmentPattern},
     section::{Placed, Reading, Section, Wrong},
@@ -19,6 +20,8 @@ pub struct Route {
     pub methods: Option<Vec<Method>>,
     /// `access`
     pub access: RouteAccess,
+    /// `on_anonymous`
+    pub on_anonymous: OnAnonymous,
     /// Where.
     pub written: Written,
 }
@@ -80,13 +83,17 @@ fn read_route(section: &Section<'_>, scope: Scope<'_>) -> Reading<Placed<Route>>
     });
     let table = |section: &Section<'_>| read_narrowing(section, scope).map(RouteAccess::Narrowed);
     let access = section.word_or_table("access", "app.route.access", "\"public\"", parse_access, table);
+    let on_anonymous = answers::read_on_anonymous(section);
     let (path, methods, access) = (path?, methods?, access?.value);
     if path.segments.is_empty() && access == RouteAccess::Public {
         section.report().warn(Some(path.place), "this route makes the whole app public");
     }
     let methods = methods.map(|methods| methods.into_iter().map(|method| method.value).collect());
     let written = section.report().written(section.place());
-    Ok(Placed { value: Route { path: path.value, methods, access, written }, place: path.place })
+    Ok(Placed {
+        value: Route { path: path.value, methods, access, on_anonymous: on_anonymous?, written },
+        place: path.place,
+    })
 }
 
 fn parse_access(word: &str) -> Result<RouteAccess, Wrong> {

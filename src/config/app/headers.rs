@@ -374,18 +374,18 @@ fn check_drop(
 }
 
 /// What is allowed and may be more than was meant.
-pub(super) fn warn(section: &Section<'_>, headers: &Headers, upstream: &UpstreamUrl, routes: &[Route]) {
+pub(super) fn warn(section: &Section<'_>, headers: &Headers, upstream: Option<&UpstreamUrl>, routes: &[Route]) {
     let place = section.place_of("headers");
     let basic = headers.set.iter().find(|(_, setting)| matches!(setting, Setting::Basic(_))).map(|(name, _)| name);
     if let Some(name) = basic
-        && routes.iter().any(|route| route.access == RouteAccess::Public)
+        && routes.iter().any(|route| matches!(route.access, RouteAccess::Public | RouteAccess::Optional))
     {
         let text =
             format_args!("`set` gives the app `{name}` on public routes too: whoever comes there is served by it");
         section.report().warn(place, text);
     }
     let tokens = [BearerToken::IdToken, BearerToken::AccessToken].into_iter().any(|token| headers.hands_over(token));
-    if (tokens || basic.is_some()) && crosses_a_network_in_the_clear(upstream) {
+    if (tokens || basic.is_some()) && upstream.is_some_and(crosses_a_network_in_the_clear) {
         section.report().warn(
             section.place_of("upstream").or(place),
             "`upstream` is plain http: whoever sees the traffic has the tokens and passwords that the app is given",

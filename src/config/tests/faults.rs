@@ -3,6 +3,7 @@
 use super::parse;
 
 mod access;
+mod answers;
 mod app;
 mod headers;
 mod language;

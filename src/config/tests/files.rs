@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::net::UnixListener, path::Path, process::Command, time::Duration};
 
-use super::{super::*, MINIMAL, accepted, folder, write};
+use super::{super::*, MINIMAL, accepted, folder, upstream_of, write};
 
 #[test]
 fn files_of_a_folder_are_one_configuration() {
@@ -203,7 +203,7 @@ fn certificates_of_a_private_authority_are_read() {
         .replace("client_id", "ca_file = \"ca.pem\"\nclient_id")
         .replace("upstream = \"http:", "upstream_tls = { ca_file = \"ca.pem\" }\nupstream = \"https:");
     let config = Config::load(&[write(&folder, "vestibule.toml", &text)]).expect("a configuration");
-    let upstream::UpstreamUrl::Https(_, tls) = &config.apps[0].upstream else { panic!("it is https") };
+    let upstream::UpstreamUrl::Https(_, tls) = upstream_of(&config.apps[0]) else { panic!("it is https") };
     assert_eq!((config.providers[0].extra_roots.len(), tls.extra_roots.len()), (1, 1));
 }
 

@@ -66,6 +66,11 @@ impl Request {
         ])
     }
 
+    /// The same for another target.
+    pub(crate) fn at(self, target: &str) -> Self {
+        Self { target: target.to_owned(), ..self }
+    }
+
     /// To this host, unless one is named already.
     pub(crate) fn to_host(&self, host: &str) -> Self {
         let mut request = self.clone();

@@ -30,6 +30,7 @@ fn compile_lines(policy: Policy, lines: &[Line]) -> (Vec<Route>, Routes) {
             path: pattern(&line.path),
             methods: line.methods.clone(),
             access: line.access.clone(),
+            on_anonymous: OnAnonymous::Auto,
             written: Written::default(),
         })
         .collect();

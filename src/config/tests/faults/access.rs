@@ -375,7 +375,7 @@ policy = "anyone"
 [[app.route]]
 path = "/*.js"
 access = { allow = [], max_auth_age = "10m" }
-on_anonymous = "auto"
+on_anonymous = "never"
 "#), @r#"
     error: `path` may have `*` as a whole segment only
      --> vestibule.toml:9:8
@@ -401,13 +401,11 @@ on_anonymous = "auto"
        |
        = help: remove it; what it is for comes with a later version
 
-    error: `on_anonymous` is not in this version
-      --> vestibule.toml:11:1
+    error: `on_anonymous` must be "auto" or "redirect" or "unauthorized"
+      --> vestibule.toml:11:16
        |
-    11 | on_anonymous = "auto"
-       | ^^^^^^^^^^^^
-       |
-       = help: remove it; what it is for comes with a later version
+    11 | on_anonymous = "never"
+       |                ^^^^^^^
 
     the configuration has 4 faults
     "#);

@@ -125,6 +125,7 @@ access = { policy = "anyone" }
     6 | [[app]]
       | ^^^^^^^
       |
+      = note: without it only a proxy in front can make use of the app (forward-auth), and `server.trusted_proxies` names none
       = help: write, for example: upstream = "http://127.0.0.1:8080"
 
     the configuration has 1 fault

@@ -1,0 +1,79 @@
+//! What a request asks for, and whether it may have it.
+//!
+//! Requests come here by two ways: to be passed on, and as a question of the proxy in
+//! front ([`forward_auth`](super::forward_auth)). Both take these two steps and no
+//! others, so that no rule can hold on one way and be forgotten on the other, which is how
+//! GHSA-5wcc-hf24-rf5h and CVE-2026-40575 came about.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Uri};
+
+use super::{App, Apps, Visit, Worker, guest, guest::Guest, refusal::Refusal};
+use crate::{
+    access::Decision,
+    clock::Moment,
+    config::app::OnAnonymous,
+    request::{Client, Found, Host, Target},
+};
+
+/// What a request asks for.
+pub(super) struct Asked {
+    /// Whose it is.
+    pub(super) app: Arc<App>,
+    /// What of it.
+    pub(super) target: Target,
+}
+
+impl Asked {
+    /// Finds the app of a host, and reads the target; the visit remembers both.
+    pub(super) fn read(apps: &Apps, visit: &mut Visit<'_>, host: &Host<'_>, uri: &Uri) -> Result<Self, Refusal> {
+        let site = apps.site(host.name()).ok_or(Refusal::UnknownHost)?;
+        // A target that is refused is still a request to the app that has the whole host.
+        visit.trace.app = site.only().map(Arc::clone);
+        let Found { app, target, .. } = site.find(uri)?.ok_or(Refusal::UnknownPath)?;
+        visit.trace.app.get_or_insert_with(|| Arc::clone(app));
+        visit.trace.path = Some(target.path_and_query().clone());
+        Ok(Self { app: Arc::clone(app), target })
+    }
+}
+
+/// What came of a request.
+pub(super) struct Judged<'g> {
+    /// What is to be done with it.
+    pub(super) decision: Decision<'g>,
+    /// As whose it passes; `None` where the rules do not ask, or let somebody pass like anybody.
+    pub(super) guest: Option<&'g Guest>,
+    /// How it is answered if nobody has signed in.
+    pub(super) on_anonymous: OnAnonymous,
+}
+
+/// Finds out who asks, as far as the rules want to know, and decides. The guest stays in `found`, for the log.
+pub(super) async fn judge<'g>(
+    worker: &Worker,
+    asked: &Asked,
+    (method, headers): (&Method, &HeaderMap),
+    client: &Client<'_>,
+    now: Moment,
+    found: &'g mut Option<Arc<Guest>>,
+) -> Result<Judged<'g>, Refusal> {
+    let Asked { app, target } = asked;
+    if let Some(permit) = app.rules.admit_preflight(method, headers) {
+        return Ok(Judged { decision: Decision::Permit(permit), guest: None, on_anonymous: OnAnonymous::Auto });
+    }
+    let demand = app.rules.demand(method, target);
+    if demand.looks_at_sessions() {
+        *found = guest::find(worker, app, headers, now).await?;
+    }
+    let guest = found.as_deref();
+    let decision = app.rules.decide(&demand, client.address(), guest.map(guest::signed_in));
+    Ok(match decision {
+        // On an optional route, whom the policy does not admit passes like anybody.
+        Decision::Permit(ref permit) => {
+            let guest = guest.filter(|_| permit.session_end().is_some());
+            Judged { decision, guest, on_anonymous: OnAnonymous::Auto }
+        }
+        Decision::SignIn => Judged { decision, guest: None, on_anonymous: app.rules.on_anonymous(&demand) },
+        Decision::Deny(_) => Judged { decision, guest, on_anonymous: OnAnonymous::Auto },
+    })
+}
