@@ -3,17 +3,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ipnet::IpNet;
+use rustls::ServerConfig;
 
 use super::SignIns;
 use crate::{
     access::AppRules,
-    config,
+    config::{self, UnixPeers},
     forward::Front,
+    identity::AppId,
     login::Login,
     meter::{AppMeter, Meter},
     pages::Pages,
-    random::Random,
-    request::HeadLimits,
+    request::{HeadLimits, client::Trust},
     session::Sessions,
     upstream::Connector,
 };
@@ -33,7 +34,11 @@ pub struct Apps {
     /// How our answers look.
     pub pages: Arc<Pages>,
     /// How many sign-ins a client may begin.
-    pub sign_ins: SignIns,
+    pub sign_ins: Arc<SignIns>,
+    /// How visitors come in: looked at once a connection.
+    pub server: Arc<config::Server>,
+    /// What handshakes are made with; `None` = in the clear.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Counts what is refused before an app is known.
     pub unrouted: AppMeter,
 }
@@ -66,11 +71,12 @@ impl Apps {
     /// All apps; the configuration has seen to it that no host is claimed twice.
     pub fn new(
         apps: Vec<App>,
-        server: &config::Server,
+        server: Arc<config::Server>,
+        tls: Option<Arc<ServerConfig>>,
         sessions: Arc<Sessions>,
         pages: Arc<Pages>,
+        sign_ins: Arc<SignIns>,
         meter: &Meter,
-        random: &Random,
     ) -> Self {
         let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
         let by_host =
@@ -83,14 +89,29 @@ impl Apps {
             trusted_proxies: server.trusted_proxies.clone(),
             sessions,
             pages,
-            sign_ins: SignIns::new(server.limits.sign_ins_per_client, random),
+            sign_ins,
             unrouted: meter.unrouted(),
+            tls,
+            server,
         }
     }
 
     /// The app of a host (lower case, without its port).
     pub fn find(&self, host: &str) -> Option<&Arc<App>> {
         self.by_host.get(host).and_then(|&place| self.all.get(place))
+    }
+
+    /// The app of an id.
+    pub(super) fn named(&self, id: &AppId) -> Option<&Arc<App>> {
+        self.all.iter().find(|app| app.config.id == *id)
+    }
+
+    /// Whether peers on Unix sockets are proxies of ours.
+    pub fn unix_peers(&self) -> Trust {
+        match self.server.unix_peers {
+            UnixPeers::Trusted => Trust::Trusted,
+            UnixPeers::Untrusted => Trust::Untrusted,
+        }
     }
 
     /// All of them, by their place.

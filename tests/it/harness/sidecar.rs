@@ -1,6 +1,11 @@
 //! Vestibule in this process.
 
-use std::{io, net::SocketAddr, thread};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    thread,
+};
 
 use serde_json::Value;
 use tokio::{runtime, sync::watch, time::timeout};
@@ -8,9 +13,9 @@ use vestibule::{
     clock::Clock,
     config::Config,
     listener::Address,
-    meter::{LineFormat, LogStream, Meter},
+    meter::{LineFormat, LogStream, Meter, Reload},
     random::Random,
-    sidecar::{self, Options, Running},
+    sidecar::{self, Options, ReadAgain, Running},
 };
 
 use super::{Door, PATIENCE, patiently};
@@ -18,19 +23,26 @@ use super::{Door, PATIENCE, patiently};
 /// Runs until it is dropped.
 pub(crate) struct Sidecar {
     running: Running,
+    text: Arc<Mutex<String>>,
     log: watch::Receiver<Vec<u8>>,
 }
 
 impl Sidecar {
     pub(super) fn start(configuration: &str, clock: Clock) -> Self {
-        let config = Config::parse("vestibule.toml", configuration)
+        // What it is read from the second time: a test may write another text.
+        let text = Arc::new(Mutex::new(configuration.to_owned()));
+        let read: ReadAgain = {
+            let text = Arc::clone(&text);
+            Arc::new(move || Config::parse("vestibule.toml", &text.lock().expect("no test panics with it")))
+        };
+        let config = read()
             .unwrap_or_else(|faults| panic!("the configuration of this test is wrong:\n{faults}\n{configuration}"));
         let (written, log) = watch::channel(Vec::new());
         let meter = Meter::new(&clock);
         let stream = LogStream::new(Memory(written), &meter);
         let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json };
-        let running = sidecar::start(&config, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
-        Self { running, log }
+        let running = sidecar::start(config, read, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
+        Self { running, text, log }
     }
 
     /// Waits for an access line that `find` makes something of. Events go nowhere: they
@@ -46,6 +58,15 @@ impl Sidecar {
         let written = patiently(what, written).await.is_ok();
         assert!(written, "the log ended without {what}");
         found.expect("what was waited for")
+    }
+
+    /// Changes the configuration, and has it read again.
+    pub(crate) async fn reload(&self, change: impl FnOnce(&str) -> String) -> Reload {
+        {
+            let mut text = self.text.lock().expect("no test panics with it");
+            *text = change(&text);
+        }
+        self.running.reload().await
     }
 
     /// To stop it, and to see it stop.
