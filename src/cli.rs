@@ -55,7 +55,14 @@ impl Serve {
         let mut options = sidecar::Options::default();
         let clock = options.clock.clone();
         match telemetry::init(&config.log, &options.log, move || clock.unix_millis()) {
-            Ok(lines) => options.lines = lines,
+            Ok((lines, levels)) => {
+                options.lines = lines;
+                options.levels = sidecar::Levels::new(move |level| {
+                    if let Err(error) = levels.set(level) {
+                        tracing::error!(%error, "log.level stays as it is");
+                    }
+                });
+            }
             Err(error) => {
                 eprintln!("error: {error}");
                 return ExitCode::FAILURE;

@@ -3,7 +3,7 @@
 //! This is the only place that knows every part, and the only one that names a store.
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
     thread,
@@ -55,6 +55,29 @@ pub struct Options {
     pub log: LogStream,
     /// How access lines look.
     pub lines: LineFormat,
+    /// Changes the levels of what is logged.
+    pub levels: Levels,
+}
+
+/// Takes another `log.level`.
+#[derive(Clone)]
+pub struct Levels(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Levels {
+    /// Does it in this way.
+    pub fn new(set: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(set))
+    }
+
+    fn set(&self, level: &str) {
+        (self.0)(level);
+    }
+}
+
+impl fmt::Debug for Levels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Levels")
+    }
 }
 
 impl Default for Options {
@@ -62,7 +85,7 @@ impl Default for Options {
         let clock = Clock::system();
         let meter = Meter::new(&clock);
         let log = LogStream::new(io::stdout(), &meter);
-        Self { clock, random: Random::system(), meter, log, lines: LineFormat::Json }
+        Self { clock, random: Random::system(), meter, log, lines: LineFormat::Json, levels: Levels::new(|_| {}) }
     }
 }
 
@@ -202,6 +225,7 @@ pub fn start(config: Config, read_again: ReadAgain, options: &Options) -> Result
         let probe = parties::probe(Arc::clone(&draining), Arc::clone(sessions), Arc::clone(&parties));
         background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
     }
+    let current = Arc::clone(&places[0].current);
     let (reload, asked) = mpsc::channel(1);
     let reloader = Reloader::new(read_again, composer, composed, parties, places, options);
     background.spawn(reloader.run(asked, ending.clone()));
@@ -218,7 +242,7 @@ pub fn start(config: Config, read_again: ReadAgain, options: &Options) -> Result
         hurry: hurry.clone(),
         serving,
         ending,
-        drain_delay: server.drain_delay,
+        current,
         stopped: stopped_tx,
     };
     thread::Builder::new().name("conductor".to_owned()).spawn(move || conductor.run()).map_err(StartError::Runtime)?;

@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Options, StartError,
+    Levels, Options, StartError,
     compose::{Composed, Composer},
     parties::Parties,
 };
@@ -51,13 +51,12 @@ pub(super) type Answer = oneshot::Sender<Reload>;
 type IsSame = fn(&Config, &Config) -> bool;
 
 /// What only a restart can change: sockets, threads, and what was sized or chosen with them.
-pub const NEED_A_RESTART: [(&str, IsSame); 9] = [
+pub const NEED_A_RESTART: [(&str, IsSame); 8] = [
     ("server.listen", |a, b| a.server.listen == b.server.listen),
     ("server.ops_listen", |a, b| a.server.ops_listen == b.server.ops_listen),
     ("server.workers", |a, b| a.server.workers == b.server.workers),
     ("server.tls (whether there is any)", |a, b| a.server.tls.is_some() == b.server.tls.is_some()),
     ("server.limits.connections", |a, b| a.server.limits.connections == b.server.limits.connections),
-    ("log.level", |a, b| a.log.level == b.log.level),
     ("log.format", |a, b| a.log.format == b.log.format),
     ("session.idle_timeout", |a, b| a.session.idle_timeout == b.session.idle_timeout),
     ("session.lifetime", |a, b| a.session.lifetime == b.session.lifetime),
@@ -72,6 +71,7 @@ pub(super) struct Reloader {
     /// Settings that need a restart are compared with it.
     started_with: Arc<Config>,
     state: Mutex<State>,
+    levels: Levels,
     clock: Clock,
     meter: Meter,
 }
@@ -111,8 +111,8 @@ impl Reloader {
         let started_with = Arc::clone(&started.config);
         let seen = started.config.files.clone();
         let state = Mutex::new(State { composed: started, seen, replaced: Vec::new() });
-        let (clock, meter) = (options.clock.clone(), options.meter.clone());
-        Self { read_again, composer, parties, workers, started_with, state, clock, meter }
+        let Options { levels, clock, meter, .. } = options.clone();
+        Self { read_again, composer, parties, workers, started_with, state, levels, clock, meter }
     }
 
     /// Reloads whenever there is a reason to, until `stop`; belongs on the background runtime.
@@ -214,6 +214,7 @@ impl Reloader {
             state.replaced.push(place.current.replace(successor));
         }
         self.parties.replace(&composed.parties);
+        self.levels.set(&composed.config.log.level);
         state.composed = composed;
     }
 

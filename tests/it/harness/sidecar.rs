@@ -40,7 +40,8 @@ impl Sidecar {
         let (written, log) = watch::channel(Vec::new());
         let meter = Meter::new(&clock);
         let stream = LogStream::new(Memory(written), &meter);
-        let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json };
+        let levels = sidecar::Levels::new(|_| {});
+        let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json, levels };
         let running = sidecar::start(config, read, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
         Self { running, text, log }
     }
