@@ -111,12 +111,7 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// An acceptor for one worker.
-    pub fn new(
-        current: Arc<Current>,
-        capacity: Arc<Capacity>,
-        meter: Meter,
-        endings: Endings,
-    ) -> Self {
+    pub fn new(current: Arc<Current>, capacity: Arc<Capacity>, meter: Meter, endings: Endings) -> Self {
         let tasks = current.worker().visitors.clone();
         Self { current, meter, capacity, endings, tasks }
     }

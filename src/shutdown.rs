@@ -57,7 +57,9 @@ async fn reload_at_each(hang_up: &mut Signal, running: &Running) {
     while hang_up.recv().await.is_some() {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => notify(&[NotifyState::Reloading, now]),
-            Err(error) => tracing::warn!(%error, "the service manager is not told of the reload: the clock cannot be read"),
+            Err(error) => {
+                tracing::warn!(%error, "the service manager is not told of the reload: the clock cannot be read")
+            }
         }
         running.reload().await;
         notify(&[NotifyState::Ready]);

@@ -21,9 +21,7 @@ use crate::{
     clock::Clock,
     config::Config,
     gateway::{Current, Worker},
-    listener::{
-        self, Acceptor, Address, BindError, Capacity, Endings, capacity, ops,
-    },
+    listener::{self, Acceptor, Address, BindError, Capacity, Endings, capacity, ops},
     meter::{AccessLog, LineFormat, LogStream, Meter, Reload},
     random::Random,
     relying_party::ClientError,
@@ -206,8 +204,7 @@ pub fn start(config: Config, read_again: ReadAgain, options: &Options) -> Result
         .iter()
         .map(|place| {
             let endings = Endings { leaving: stop.clone(), stop: serving.clone() };
-            let acceptor =
-                Acceptor::new(Arc::clone(&place.current), Arc::clone(&capacity), meter.clone(), endings);
+            let acceptor = Acceptor::new(Arc::clone(&place.current), Arc::clone(&capacity), meter.clone(), endings);
             worker_thread::start(acceptor, &bound, hurry.clone())
         })
         .collect::<Result<Vec<_>, _>>()?;

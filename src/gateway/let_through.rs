@@ -76,10 +76,8 @@ fn app_of(worker: &Worker, trace: &Trace) -> Option<Arc<App>> {
     let app = worker.apps.named(&trace.app.as_ref()?.config.id)?;
     let target = Target::parse(&Uri::from(trace.path.clone()?)).ok()?;
     let guest = trace.guest.as_deref();
-    let signed_in = guest.map(|guest| SignedIn {
-        standing: app.rules.judge(guest.session().visitor()),
-        ..guest::signed_in(guest)
-    });
+    let signed_in =
+        guest.map(|guest| SignedIn { standing: app.rules.judge(guest.session().visitor()), ..guest::signed_in(guest) });
     let route = app.rules.route(&trace.method, &target);
     match app.rules.decide(route, trace.client, signed_in) {
         // A place that has become public knows no visitors: what was begun in the name of one is not the same any more.

@@ -23,7 +23,9 @@ pub fn server_config<'a>(tls: &Tls, apps: impl IntoIterator<Item = &'a App>) -> 
         None => Arc::new(NoClientAuth) as Arc<dyn ClientCertVerifier>,
         Some(authorities) => {
             let roots = Arc::new(roots(authorities)?);
-            WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider)).build().map_err(io::Error::other)?
+            WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
+                .build()
+                .map_err(io::Error::other)?
         }
     };
     let of_apps = apps.into_iter().filter_map(|app| Some((&app.hosts, app.tls.as_ref()?.pair())));

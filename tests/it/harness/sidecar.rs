@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     thread,
 };
 
@@ -42,7 +42,8 @@ impl Sidecar {
         let stream = LogStream::new(Memory(written), &meter);
         let levels = sidecar::Levels::new(|_| {});
         let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json, levels };
-        let running = sidecar::start(config, read, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
+        let running =
+            sidecar::start(config, read, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
         Self { running, text, log }
     }
 
@@ -59,6 +60,16 @@ impl Sidecar {
         let written = patiently(what, written).await.is_ok();
         assert!(written, "the log ended without {what}");
         found.expect("what was waited for")
+    }
+
+    /// The configuration, as it would be read now.
+    pub(crate) fn text(&self) -> String {
+        self.text.lock().expect("no test panics with it").clone()
+    }
+
+    /// As long as this is held, nobody comes to the end of reading the configuration.
+    pub(crate) fn hold_back(&self) -> MutexGuard<'_, String> {
+        self.text.lock().expect("no test panics with it")
     }
 
     /// Changes the configuration, and has it read again.
