@@ -55,12 +55,9 @@ impl Signals {
 /// Several that come during one reload ask for one more.
 async fn reload_at_each(hang_up: &mut Signal, running: &Running) {
     while hang_up.recv().await.is_some() {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[NotifyState::Reloading, now]),
-            Err(error) => {
-                tracing::warn!(%error, "the service manager is not told of the reload: the clock cannot be read")
-            }
-        }
+        // `Type=notify-reload` takes it for an answer to its own signal by the time.
+        let since = NotifyState::monotonic_usec_now().ok();
+        notify(&[NotifyState::Reloading].into_iter().chain(since).collect::<Vec<_>>());
         running.reload().await;
         notify(&[NotifyState::Ready]);
     }

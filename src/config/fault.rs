@@ -166,7 +166,7 @@ fn floor_char(text: &str, index: usize) -> usize {
 /// are masked.
 pub struct Faults {
     sources: Vec<Source>,
-    faults: Vec<Fault>,
+    all: Vec<Fault>,
     files: FilesRead,
 }
 
@@ -180,17 +180,17 @@ impl Faults {
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let renderer = Renderer::plain();
-        for fault in self.faults.iter().take(MAX_RENDERED) {
+        for fault in self.all.iter().take(MAX_RENDERED) {
             for line in fault.render(&self.sources, &renderer).lines() {
                 writeln!(f, "{}", line.trim_end())?;
             }
             writeln!(f)?;
         }
-        let hidden = self.faults.len().saturating_sub(MAX_RENDERED);
+        let hidden = self.all.len().saturating_sub(MAX_RENDERED);
         if hidden > 0 {
             writeln!(f, "and {hidden} more, which are shown once these are mended\n")?;
         }
-        match self.faults.len() {
+        match self.all.len() {
             1 => write!(f, "the configuration has 1 fault"),
             n => write!(f, "the configuration has {n} faults"),
         }
@@ -310,7 +310,7 @@ impl Report {
                 let mut seen = BTreeSet::new();
                 faults.retain(|fault| seen.insert((fault.place, fault.title.clone())));
                 let sources = self.sources.into_iter().map(Source::masked).collect();
-                Err(Faults { sources, faults, files: self.files.into_inner() })
+                Err(Faults { sources, all: faults, files: self.files.into_inner() })
             }
         }
     }

@@ -158,9 +158,9 @@ struct Connectors<'b>(Vec<&'b Arc<App>>);
 impl Connectors<'_> {
     fn take_or_make(&mut self, app: &config::App) -> io::Result<Connector> {
         let same = |known: &&Arc<App>| known.config.upstream == app.upstream;
-        let own = self.0.iter().position(|known| known.config.id == app.id && same(&known));
+        let own = self.0.iter().position(|known| known.config.id == app.id && same(known));
         // Or that of an app which has been given another id.
-        match own.or_else(|| self.0.iter().position(|known| same(&known))) {
+        match own.or_else(|| self.0.iter().position(|known| same(known))) {
             Some(place) => Ok(self.0.swap_remove(place).connector.clone()),
             None => Connector::new(&app.upstream),
         }

@@ -5,7 +5,7 @@ use vestibule::meter::Reload;
 use super::replace;
 use crate::{
     demo::provider::{calls::Endpoint, mischief::Answer, people::ADA, reply::Reply},
-    harness::{RecordingUpstream, Request, Stage, patiently},
+    harness::{RecordingUpstream, Request, Stage},
 };
 
 #[tokio::test]
@@ -95,17 +95,13 @@ async fn threat_124_a_reload_is_no_way_around_the_limit_of_sign_ins() {
 async fn nobody_waits_for_a_reload() {
     let stage = Stage::builder().public("/page").start().await;
     let (mut client, cookie) = (stage.connect().await, stage.sign_in(&ADA).await);
-    let held = stage.door.hold_back();
-    let mut reload = std::pin::pin!(stage.door.running().reload());
-    // It has been asked for, and has come as far as it can.
-    assert!(futures_util::poll!(reload.as_mut()).is_pending());
-    for request in [Request::get("/page"), Request::get("/other").header("Cookie", &cookie)] {
-        let answer = client.exchange(&request.to_host(stage.authority())).await;
-        assert_eq!(answer.status, 200);
-    }
-    stage.sign_in(&ADA).await;
-    assert_eq!(stage.ops("/readyz").await.status, 200);
-    assert!(futures_util::poll!(reload.as_mut()).is_pending());
-    drop(held);
-    assert_eq!(patiently("the reload", reload).await, Reload::Taken);
+    let meanwhile = async {
+        for request in [Request::get("/page"), Request::get("/other").header("Cookie", &cookie)] {
+            let answer = client.exchange(&request.to_host(stage.authority())).await;
+            assert_eq!(answer.status, 200);
+        }
+        stage.sign_in(&ADA).await;
+        assert_eq!(stage.ops("/readyz").await.status, 200);
+    };
+    assert_eq!(stage.door.while_it_is_read(meanwhile).await, Reload::Taken);
 }
