@@ -39,6 +39,8 @@ impl Current {
         let before =
             std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), Arc::new(successor));
         before.superseded.end();
+        // A connection at rest may hold it for hours; what it knows of people need not stay as long.
+        before.recent.forget_all();
         before
     }
 }

@@ -26,6 +26,16 @@ async fn replace(stage: &Stage, old: &str, new: &str) {
     assert_eq!(stage.door.reload(change).await, Reload::Taken, "{old} -> {new}");
 }
 
+#[test]
+fn the_readme_lists_what_needs_a_restart() {
+    let readme = std::fs::read_to_string("README.md").expect("the README is at the root");
+    let (_, list) = readme.split_once("**These need a restart**").expect("the list");
+    let list = list.split_once("until then:").and_then(|(_, list)| list.split_once(".\n")).expect("its end").0;
+    let said = list.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ");
+    let known: Vec<_> = vestibule::sidecar::NEED_A_RESTART.iter().map(|(setting, _)| *setting).collect();
+    assert_eq!(said, known.join(", "));
+}
+
 const ADA_ONLY: &str = "policy = \"listed\"\nallow = [{ claim = \"sub\", is = \"ada\" }]";
 
 async fn status(stage: &Stage, client: &mut RawClient, request: &Request) -> u16 {

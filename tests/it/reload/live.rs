@@ -7,7 +7,7 @@ use crate::{
         RawClient, Request, Stage,
         client::status,
         patiently,
-        upstream::{Conversation, Conversations, SWITCHING},
+        upstream::{Answer, Conversation, Conversations, SWITCHING},
         wire::{Complete, Framing},
     },
 };
@@ -141,4 +141,31 @@ async fn an_answer_is_whole_where_its_visitor_may_still_have_it() {
     }
     let answer = client.response().await.expect("an answer");
     assert_eq!((answer.text().as_str(), answer.complete), ("0123456789", Complete::Yes));
+}
+
+#[tokio::test]
+async fn on_one_connection_of_http2_a_stream_that_is_refused_ends_and_its_neighbour_goes_on() {
+    let stage = Stage::builder().public("/open").public("/closed").start().await;
+    let conversations = &mut stage.upstream.by_hand();
+    let mut client = stage.http2().await;
+    let mut answers = Vec::new();
+    for path in ["/open", "/closed"] {
+        client.ready().await;
+        let request = stage.http2_get(path).body(()).expect("a request");
+        let (answer, _) = client.sender.send_request(request, true).expect("a request that keeps the rules");
+        let mut app = conversations.next().await;
+        app.expect_head().await;
+        app.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\nfirst").await;
+        let mut body = patiently("an answer", answer).await.expect("an answer").into_body();
+        assert_eq!(patiently("its beginning", body.data()).await.expect("some").expect("no reset"), "first");
+        answers.push((body, app));
+    }
+    replace(&stage, "path = \"/closed\"", "path = \"/elsewhere\"").await;
+    let [(open, app), (closed, _)] = answers.as_mut_slice() else { panic!("two answers") };
+    assert!(patiently("the end", closed.data()).await.expect("an end").is_err(), "a reset, not an end like any other");
+    app.send("other").await;
+    assert_eq!(patiently("the rest", open.data()).await.expect("some").expect("no reset"), "other");
+    stage.upstream.answer(|_| Answer::ok("anew"));
+    assert_eq!(client.exchange(stage.http2_get("/elsewhere").body(()).expect("a request")).await.body, b"anew");
+    assert_eq!(client.exchange(stage.http2_get("/closed").body(()).expect("a request")).await.status, 401);
 }
