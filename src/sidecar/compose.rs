@@ -160,7 +160,7 @@ impl Connectors<'_> {
         let same = |known: &&Arc<App>| known.config.upstream == app.upstream;
         let own = self.0.iter().position(|known| known.config.id == app.id && same(known));
         // Or that of an app which has been given another id.
-        match own.or_else(|| self.0.iter().position(|known| same(known))) {
+        match own.or_else(|| self.0.iter().position(same)) {
             Some(place) => Ok(self.0.swap_remove(place).connector.clone()),
             None => Connector::new(&app.upstream),
         }
