@@ -8,9 +8,11 @@ use crate::{
 };
 
 mod endpoints;
+mod proxy;
 mod read;
 
 pub use endpoints::Endpoints;
+pub use proxy::OutboundProxy;
 pub(super) use read::{Providers, parse_claim_path, parse_name, read_id};
 
 /// `[[provider]]`
@@ -43,6 +45,8 @@ pub struct Provider {
     pub userinfo: UserInfo,
     /// `display_name`, or the id.
     pub display_name: String,
+    /// `proxy`
+    pub proxy: OutboundProxy,
     /// `ca_file`: PEM certificates trusted beside the system's.
     pub extra_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
 }

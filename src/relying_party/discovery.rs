@@ -31,6 +31,8 @@ pub struct Metadata {
     /// What an ID token may be signed with; never empty.
     pub(super) algorithms: Vec<SigningAlgorithm>,
     pub(super) issuer_parameter: IssuerParameter,
+    /// Whether it says that it checks our proofs (RFC 8414 §2); `None` where it says nothing.
+    pub(super) pkce: Option<bool>,
     /// `claims_supported`; `None` where the provider does not say.
     pub(super) claims_supported: Option<Vec<String>>,
 }
@@ -55,6 +57,7 @@ struct Document {
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
     claims_supported: Option<Vec<String>>,
+    code_challenge_methods_supported: Option<Vec<String>>,
 }
 
 impl Metadata {
@@ -122,8 +125,16 @@ impl Metadata {
                 Some(true) => IssuerParameter::Announced,
                 Some(false) | None => IssuerParameter::Optional,
             },
+            pkce: document
+                .code_challenge_methods_supported
+                .map(|methods| methods.iter().any(|method| method == "S256")),
             claims_supported: document.claims_supported.filter(|claims| !claims.is_empty()),
         })
+    }
+
+    /// Whether it says that it checks the proof that a code is ours (PKCE S256); `None` where it says nothing.
+    pub fn offers_pkce(&self) -> Option<bool> {
+        self.pkce
     }
 
     /// Whether a sign-out can go on to the provider's own (RP-Initiated Logout §2.1).

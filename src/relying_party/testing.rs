@@ -38,7 +38,7 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     config::{
         Provider,
-        provider::{ClaimNames, ClientAuth, Endpoints, SigningAlgorithm, TrustEmail, UserInfo},
+        provider::{ClaimNames, ClientAuth, Endpoints, OutboundProxy, SigningAlgorithm, TrustEmail, UserInfo},
     },
     identity::{Issuer, ProviderId},
     secret::Secret,
@@ -71,6 +71,8 @@ pub(super) fn provider(issuer: &str) -> Provider {
         trust_email: TrustEmail::Verified,
         userinfo: UserInfo::Auto,
         display_name: "Company".into(),
+        // Not that of whoever runs the tests; and all is on the loopback.
+        proxy: OutboundProxy::OfTheEnvironment,
         extra_roots: Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::{ClaimNames, ClientAuth, Provider, SigningAlgorithm, TrustEmail, UserInfo, endpoints};
+use super::{ClaimNames, ClientAuth, Provider, SigningAlgorithm, TrustEmail, UserInfo, endpoints, proxy};
 use crate::{
     config::{
         fault::{Fault, Place, quoted},
@@ -140,6 +140,7 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
     let userinfo = section
         .choice("userinfo", &[("auto", UserInfo::Auto), ("always", UserInfo::Always), ("never", UserInfo::Never)]);
     let display_name = section.optional("display_name", parse_name);
+    let proxy = proxy::read(section);
     let extra_roots = pem::read_roots(section, "ca_file");
     preset?;
     insecure_http?;
@@ -171,6 +172,7 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
         trust_email: trust_email?,
         userinfo,
         display_name: display_name?.map_or_else(|| id.to_string(), |name| name.value),
+        proxy: proxy?,
         extra_roots: extra_roots?,
         id,
     })

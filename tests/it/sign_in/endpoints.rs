@@ -11,7 +11,7 @@ use crate::{
 /// A sidecar in front of a provider that was started before it, with these lines below `[[provider]]`.
 async fn stage_of(provider: &Provider, lines: &str) -> Stage {
     let issuer = provider.issuer();
-    let lines = format!("issuer = {issuer:?}\n{}", lines.replace("ISSUER", &issuer.to_string()));
+    let lines = format!("issuer = {issuer:?}\n{}", lines.replace("ISSUER", issuer));
     let stage = Stage::builder().provider(&lines).start_with(|_| {}).await;
     provider.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &stage.public_url));
     stage

@@ -392,4 +392,17 @@ jwks_uri = "http://id.example.com/keys"
 
     the configuration has 1 fault
     "#);
+    insta::assert_snapshot!(provider(r#"
+proxy = "http://user:s3cret@proxy.example:3128/way"
+"#), @r#"
+    error: `proxy` must be the URL of a proxy, without a path
+     --> vestibule.toml:2:9
+      |
+    2 | proxy = "http://***********@proxy.example:3128/way"
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "http://proxy.example:3128"
+
+    the configuration has 1 fault
+    "#);
 }
