@@ -1,6 +1,6 @@
 //! The command line (contract section 2).
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -107,13 +107,21 @@ impl Serve {
         let mut options = sidecar::Options::default();
         let clock = options.clock.clone();
         match telemetry::init(&config.log, &options.log, move || clock.unix_millis()) {
-            Ok(lines) => options.lines = lines,
+            Ok((lines, levels)) => {
+                options.lines = lines;
+                options.levels = sidecar::Levels::new(move |level| {
+                    if let Err(error) = levels.set(level) {
+                        tracing::error!(%error, "log.level stays as it is");
+                    }
+                });
+            }
             Err(error) => {
                 eprintln!("error: {error}");
                 return ExitCode::FAILURE;
             }
         }
-        match serve(&config, &options) {
+        let read_again: sidecar::ReadAgain = Arc::new(move || Config::load(&paths));
+        match serve(config, read_again, &options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!(%error, "vestibule cannot start");
@@ -129,12 +137,16 @@ fn default_configuration() -> Vec<PathBuf> {
     vec![candidates.iter().find(|path| path.exists()).unwrap_or(&candidates[0]).clone()]
 }
 
-fn serve(config: &Config, options: &sidecar::Options) -> Result<(), sidecar::StartError> {
+fn serve(
+    config: Config,
+    read_again: sidecar::ReadAgain,
+    options: &sidecar::Options,
+) -> Result<(), sidecar::StartError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sidecar::StartError::Runtime)?;
     runtime.block_on(async {
         let signals = Signals::catch().map_err(sidecar::StartError::Runtime)?;
-        let running = sidecar::start(config, options)?;
+        let running = sidecar::start(config, read_again, options)?;
         signals.conduct(running).await;
         Ok(())
     })

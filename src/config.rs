@@ -1,6 +1,6 @@
 //! The configuration: read, judged and published as values that are valid by construction.
 //!
-//! The walk: [`source`] reads the files, [`tree`] makes one tree of them, each
+//! The walk: [`source`] reads the files ([`files_read`] remembers which), [`tree`] makes one tree of them, each
 //! section's module takes its keys through [`section`], [`fault`] collects what is
 //! wrong, and this module joins the sections.
 //!
@@ -21,6 +21,7 @@ pub mod session;
 pub mod upstream;
 
 mod fault;
+mod files_read;
 mod later;
 mod location;
 mod mask;
@@ -39,6 +40,7 @@ mod tests;
 pub use access::{Access, Condition, Policy, Route, RouteAccess};
 pub use app::{App, AppLimits, BearerToken, Cache, Headers};
 pub use fault::Faults;
+pub use files_read::FilesRead;
 pub use listen::{Listen, UnixPeers, UnixSocket};
 pub use provider::Provider;
 pub use server::{Limits, Log, LogFormat, ProxyProtocol, Server, Tls, TlsIdentity};
@@ -56,7 +58,7 @@ use upstream::{HostPort, UpstreamUrl};
 #[derive(Debug)]
 pub struct Config {
     /// `[server]`
-    pub server: Server,
+    pub server: Arc<Server>,
     /// `[log]`
     pub log: Log,
     /// `[keys]`, first the key that seals; empty = made at start, for the life of the process.
@@ -69,6 +71,8 @@ pub struct Config {
     pub apps: Vec<Arc<App>>,
     /// What is allowed and still deserves a line at start.
     pub warnings: Vec<String>,
+    /// What it was read from.
+    pub files: FilesRead,
 }
 
 impl Config {
@@ -102,8 +106,8 @@ impl Config {
 
     fn conclude(report: Report, table: Reading<Table>) -> Result<Self, Faults> {
         let config = table.and_then(|table| Section::root(&report, &table, read));
-        let (config, warnings) = report.conclude(config)?;
-        Ok(Self { warnings, ..config })
+        let (config, warnings, files) = report.conclude(config)?;
+        Ok(Self { warnings, files, ..config })
     }
 }
 
@@ -112,11 +116,11 @@ fn find_sources(report: &mut Report, path: &PathBuf) -> Reading<Vec<usize>> {
     let unreadable = |report: &Report, path: &PathBuf, error: source::FileError| {
         report.add(Fault::nowhere(format!("cannot read the configuration {}: {error}", show_path(path))))
     };
-    let files = source::files(path).map_err(|error| unreadable(report, path, error))?;
+    let files = report.find_files(path).map_err(|error| unreadable(report, path, error))?;
     let mut sources = Vec::new();
     let mut outcome = Ok(());
     for file in files {
-        match source::read_text(&file, MAX_CONFIG_FILE) {
+        match report.read_text(&file, MAX_CONFIG_FILE) {
             Ok(text) => sources.push(report.add_source(Source::new(file.display().to_string(), text))),
             Err(error) => outcome = Err(unreadable(report, &file, error)),
         }
@@ -152,13 +156,14 @@ fn read(root: &Section<'_>) -> Reading<Config> {
     let providers = keep_what_is_wanted(providers, &apps);
     store?;
     Ok(Config {
-        server,
+        server: Arc::new(server),
         log: log?,
         keys: keys?,
         session: session?,
         apps: apps.into_iter().map(|app| Arc::new(app.complete(root.report(), &providers))).collect(),
         providers,
         warnings: Vec::new(),
+        files: FilesRead::default(),
     })
 }
 

@@ -18,9 +18,11 @@ mod answer;
 mod apps;
 mod body;
 mod connection;
+mod current;
 mod forward_auth;
 mod guest;
 mod judgement;
+mod let_through;
 mod own;
 mod refusal;
 mod sign_ins;
@@ -29,6 +31,7 @@ mod worker;
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection, Doing, Heard};
+pub use current::{Answering, Current};
 pub use sign_ins::SignIns;
 pub use worker::Worker;
 
@@ -38,7 +41,7 @@ use refusal::Refusal;
 use worker::{Finish, Purpose, RequestId, Trace};
 
 /// Answers one request; it always has an answer.
-pub async fn handle(
+async fn handle(
     worker: Arc<Worker>,
     connection: Arc<Connection>,
     request: Request<Incoming>,

@@ -3,20 +3,22 @@
 //! All workers accept from the same listening sockets. A connection stays on the
 //! worker that accepted it, from the handshake to the last byte.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use ipnet::IpNet;
+use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, error::Elapsed, timeout_at},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::instant,
-    config::{Listen, ProxyProtocol, Server, UnixPeers},
-    gateway::{Connection, Worker},
+    config::{Limits, Listen, ProxyProtocol},
+    gateway::{Connection, Current},
     meter::Meter,
     request::{Peer, client::Trust},
 };
@@ -42,7 +44,6 @@ pub use ending::Endings;
 pub use socket::{Address, Bound, Listener};
 use socket::{Origin, Stream, set_nodelay};
 use systemd::Inherited;
-use tls::Certificates;
 
 /// Why a place to listen at cannot be had.
 #[derive(Debug, Error)]
@@ -97,21 +98,8 @@ pub fn bind_ops(address: SocketAddr) -> Result<std::net::TcpListener, BindError>
 
 /// What every connection of a worker has in common.
 pub struct Acceptor {
-    /// Answers the requests.
-    pub worker: Arc<Worker>,
-    /// `None` = in the clear.
-    tls: Option<Arc<Certificates>>,
-    proxy_protocol: ProxyProtocol,
-    trusted_proxies: Vec<IpNet>,
-    unix_peers: Trust,
-    /// How large a head may be, request line and fields together.
-    header_bytes: usize,
-    /// How many fields a head may have.
-    header_count: usize,
-    /// How long a head may take, and before it a PROXY header and a handshake together.
-    header_timeout: Duration,
-    /// How long a connection may rest.
-    keepalive: Duration,
+    /// What requests are answered with, and how connections come in.
+    pub current: Arc<Current>,
     /// Counts connections.
     meter: Meter,
     capacity: Arc<Capacity>,
@@ -123,33 +111,14 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// An acceptor for one worker.
-    pub fn new(
-        worker: Arc<Worker>,
-        tls: Option<Arc<Certificates>>,
-        server: &Server,
-        capacity: Arc<Capacity>,
-        meter: Meter,
-        endings: Endings,
-    ) -> Self {
-        let tasks = worker.visitors.clone();
-        Self {
-            worker,
-            tls,
-            proxy_protocol: server.proxy_protocol,
-            trusted_proxies: server.trusted_proxies.clone(),
-            unix_peers: match server.unix_peers {
-                UnixPeers::Trusted => Trust::Trusted,
-                UnixPeers::Untrusted => Trust::Untrusted,
-            },
-            header_bytes: server.limits.header_bytes,
-            header_count: server.limits.header_count,
-            header_timeout: server.limits.header_timeout,
-            keepalive: server.limits.keepalive,
-            meter,
-            capacity,
-            endings,
-            tasks,
-        }
+    pub fn new(current: Arc<Current>, capacity: Arc<Capacity>, meter: Meter, endings: Endings) -> Self {
+        let tasks = current.worker().visitors.clone();
+        Self { current, meter, capacity, endings, tasks }
+    }
+
+    /// The limits of a connection that begins now.
+    fn limits(&self) -> Limits {
+        self.current.worker().apps().server.limits.clone()
     }
 
     /// Accepts until told to stop; then serves whoever is waiting already, and closes the socket's share.
@@ -190,13 +159,22 @@ impl Acceptor {
 
     async fn serve(&self, mut stream: Stream, origin: Origin, place: OwnedSemaphorePermit) -> Result<(), Refusal> {
         set_nodelay(&stream).map_err(Refusal::Gone)?;
-        let mut peer = self.peer(origin);
-        let deadline = Instant::from_std(instant()) + self.header_timeout;
-        if self.proxy_protocol == ProxyProtocol::Required {
-            peer = timeout_at(deadline, self.behind(peer, &mut stream)).await.map_err(Refusal::no_header)??;
+        let worker = self.current.worker();
+        let apps = worker.apps();
+        let mut peer = match origin {
+            Origin::Tcp(address) => Peer::new(address.ip(), &apps.trusted_proxies),
+            Origin::Unix => Peer::on_this_host(apps.unix_peers()),
+        };
+        let deadline = Instant::from_std(instant()) + apps.server.limits.header_timeout;
+        if apps.server.proxy_protocol == ProxyProtocol::Required {
+            let behind = behind(peer, &mut stream, &apps.trusted_proxies);
+            peer = timeout_at(deadline, behind).await.map_err(Refusal::no_header)??;
         }
-        let connection = Arc::new(Connection::new(peer, self.meter.connection(), place));
-        match &self.tls {
+        let connection = Connection::new(peer, Arc::clone(&self.current), self.meter.connection(), place);
+        let (connection, tls) = (Arc::new(connection), apps.tls.clone());
+        // A connection may outlive many configurations, and must not keep the one that it came under.
+        drop(worker);
+        match tls {
             None => protocol::serve(self, stream, Protocol::Unsaid, connection).await,
             // Boxed, so that a connection in the clear does not carry the room for it.
             Some(tls) => Box::pin(self.serve_tls(tls, stream, deadline, connection)).await?,
@@ -206,37 +184,17 @@ impl Acceptor {
 
     async fn serve_tls(
         &self,
-        tls: &Certificates,
+        tls: Arc<ServerConfig>,
         stream: Stream,
         deadline: Instant,
         connection: Arc<Connection>,
     ) -> Result<(), Refusal> {
-        let handshake = tls.acceptor().accept(stream);
+        let handshake = TlsAcceptor::from(tls).accept(stream);
         let stream = timeout_at(deadline, handshake).await.map_err(Refusal::no_handshake)?;
         let stream = stream.map_err(Refusal::Handshake)?;
         let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
         protocol::serve(self, stream, protocol, connection).await;
         Ok(())
-    }
-
-    fn peer(&self, origin: Origin) -> Peer {
-        match origin {
-            Origin::Tcp(address) => Peer::new(address.ip(), &self.trusted_proxies),
-            Origin::Unix => Peer::on_this_host(self.unix_peers),
-        }
-    }
-
-    /// Whom a load balancer relays, by its header.
-    async fn behind(&self, peer: Peer, stream: &mut Stream) -> Result<Peer, Refusal> {
-        if peer.trust() == Trust::Untrusted {
-            return Err(Refusal::Stranger);
-        }
-        Ok(match proxy_protocol::read(stream).await? {
-            proxy_protocol::Source::Address(address) => Peer::new(address, &self.trusted_proxies),
-            // What comes is not the load balancer's own word, so it is not believed as such.
-            proxy_protocol::Source::Unnamed => peer.on_behalf_of_a_stranger(),
-            proxy_protocol::Source::Peer => peer,
-        })
     }
 
     fn refuse(&self, origin: Origin, refusal: &Refusal) {
@@ -252,6 +210,19 @@ impl Acceptor {
             }
         }
     }
+}
+
+/// Whom a load balancer relays, by its header.
+async fn behind(peer: Peer, stream: &mut Stream, trusted_proxies: &[IpNet]) -> Result<Peer, Refusal> {
+    if peer.trust() == Trust::Untrusted {
+        return Err(Refusal::Stranger);
+    }
+    Ok(match proxy_protocol::read(stream).await? {
+        proxy_protocol::Source::Address(address) => Peer::new(address, trusted_proxies),
+        // What comes is not the load balancer's own word, so it is not believed as such.
+        proxy_protocol::Source::Unnamed => peer.on_behalf_of_a_stranger(),
+        proxy_protocol::Source::Peer => peer,
+    })
 }
 
 /// Why a connection was closed before its first request.

@@ -22,7 +22,7 @@ use prometheus_client::{
 };
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     identity::{AppId, ProviderId},
 };
 
@@ -35,8 +35,8 @@ mod redacted_headers;
 
 pub use access_line::{AccessLine, AccessLog, WorkerLog};
 pub use histogram::Histogram;
-use label::{AppClass, AppLabel, AppReason, CallLabel, ProviderLabel, ReasonLabel, SignInLabel};
-pub use label::{Metadata, ProviderCall};
+use label::{AppClass, AppLabel, AppReason, CallLabel, ProviderLabel, ReasonLabel, ReloadLabel, SignInLabel};
+pub use label::{Metadata, ProviderCall, Reload};
 pub use line::{Key, Line, LineFormat, Literal, TimeText};
 pub use log_stream::{Lane, LogStream};
 pub use redacted_headers::RedactedHeaders;
@@ -66,6 +66,8 @@ struct Families {
     connections_refused: Family<ReasonLabel, Counter>,
     accept_pauses: Family<ReasonLabel, Counter>,
     log_lines_dropped: Counter,
+    reloads: Family<ReloadLabel, Counter>,
+    configured: Gauge,
 }
 
 impl Meter {
@@ -108,6 +110,7 @@ impl Meter {
     pub fn provider(&self, provider: &ProviderId) -> ProviderMeter {
         let label = ProviderLabel::new(provider);
         ProviderMeter {
+            known: self.families.metadata_known.clone(),
             calls: CallLabel::all(&label).map(|call| self.families.provider.get_or_create_owned(&call)),
             metadata_known: self.families.metadata_known.get_or_create_owned(&label),
             sign_ins: self.families.sign_ins.clone(),
@@ -149,6 +152,19 @@ impl Meter {
     /// Counts a pause in which no connection is accepted, and why.
     pub fn accept_paused(&self, reason: &'static str) {
         self.families.accept_pauses.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Notes when the configuration was read that is in use.
+    pub fn configured(&self, at: Timestamp) {
+        self.families.configured.set(at.as_unix());
+    }
+
+    /// Counts a configuration that was read while the process runs, and what became of it.
+    pub fn reloaded(&self, outcome: Reload, at: Timestamp) {
+        self.families.reloads.get_or_create(&ReloadLabel { outcome }).inc();
+        if outcome == Reload::Taken {
+            self.configured(at);
+        }
     }
 
     /// The counter that a [`LogStream`] feeds.
@@ -201,6 +217,13 @@ impl Families {
             "Log lines lost because standard output did not take them",
             self.log_lines_dropped.clone(),
         );
+        registry.register("config_reloads", "Configurations read while running", self.reloads.clone());
+        registry.register_with_unit(
+            "config_last_good_time",
+            "When the configuration was read that is in use",
+            Unit::Seconds,
+            self.configured.clone(),
+        );
     }
 }
 
@@ -236,6 +259,7 @@ pub struct ProviderMeter {
     provider: ProviderLabel,
     calls: [Histogram; ProviderCall::ALL.len()],
     metadata_known: Gauge,
+    known: Family<ProviderLabel, Gauge>,
     sign_ins: Family<SignInLabel, Counter>,
 }
 
@@ -251,6 +275,11 @@ impl ProviderMeter {
             Metadata::Known => 1,
             Metadata::Unknown => 0,
         });
+    }
+
+    /// Says nothing more of the metadata: no configuration has the provider any more.
+    pub fn forget_metadata(&self) {
+        self.known.remove(&self.provider);
     }
 
     /// Counts a sign-in that opened a session.

@@ -150,6 +150,14 @@ impl RelyingParty {
         })
     }
 
+    /// Takes over what was learnt of the provider under an older configuration, as far as that still holds.
+    pub fn inherit(&self, older: &Self) {
+        if self.provider.is_known_as(&older.provider) {
+            *self.metadata.write().unwrap_or_else(PoisonError::into_inner) = older.metadata();
+            self.keys.inherit(&older.keys);
+        }
+    }
+
     /// The provider's configuration.
     pub fn provider(&self) -> &Provider {
         &self.provider

@@ -1,4 +1,4 @@
-//! When to stop: the operating system's signals, and what the second one means.
+//! What the operating system's signals mean: to stop, to hurry, to read the configuration again.
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,12 +23,22 @@ impl Signals {
         })
     }
 
-    /// Stops the sidecar at the first signal, hurries it at the second, and returns when it has stopped.
-    /// systemd is told of the beginning and of the end, where it asks (`Type=notify`).
-    pub async fn conduct(mut self, running: Running) {
-        notify(NotifyState::Ready);
-        self.next().await;
-        notify(NotifyState::Stopping);
+    /// Reloads the sidecar at each SIGHUP, stops it at the first signal to do so, hurries it at the second, and returns
+    /// when it has stopped. systemd is told of all that, where it asks (`Type=notify`, `Type=notify-reload`).
+    pub async fn conduct(self, running: Running) {
+        let Self { mut terminate, mut interrupt, mut hang_up } = self;
+        let mut told_to_stop = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        notify(&[NotifyState::Ready]);
+        tokio::select! {
+            () = told_to_stop() => {}
+            () = reload_at_each(&mut hang_up, &running) => {}
+        }
+        notify(&[NotifyState::Stopping]);
         running.shut_down();
         let hurry = running.hurry();
         let stopped = running.stopped();
@@ -36,28 +46,26 @@ impl Signals {
         loop {
             tokio::select! {
                 () = &mut stopped => return,
-                () = self.next() => hurry.cancel(),
-            }
-        }
-    }
-
-    /// The next signal to stop.
-    async fn next(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP: this version reads its configuration at start only; restart it to apply changes");
-                }
+                () = told_to_stop() => hurry.cancel(),
             }
         }
     }
 }
 
+/// Several that come during one reload ask for one more.
+async fn reload_at_each(hang_up: &mut Signal, running: &Running) {
+    while hang_up.recv().await.is_some() {
+        // `Type=notify-reload` takes it for an answer to its own signal by the time.
+        let since = NotifyState::monotonic_usec_now().ok();
+        notify(&[NotifyState::Reloading].into_iter().chain(since).collect::<Vec<_>>());
+        running.reload().await;
+        notify(&[NotifyState::Ready]);
+    }
+}
+
 /// Tells systemd, or whoever else set `NOTIFY_SOCKET` (`sd_notify(3)`); does nothing where nobody did.
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "the service manager (NOTIFY_SOCKET) cannot be told how things are");
     }
 }

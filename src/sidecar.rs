@@ -3,44 +3,42 @@
 //! This is the only place that knows every part, and the only one that names a store.
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
-    time::Duration,
+    sync::{Arc, atomic::AtomicBool},
+    thread,
 };
 
 use thiserror::Error;
-use tokio::{net::TcpListener, runtime, sync::watch};
+use tokio::{
+    net::TcpListener,
+    runtime,
+    sync::{mpsc, oneshot, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
     config::Config,
-    gateway::Worker,
-    listener::{
-        self, Acceptor, Address, BindError, Bound, Capacity, Endings, capacity,
-        ops::{self, Probe, Readiness},
-        tls::Certificates,
-    },
-    login::Party,
-    meter::{AccessLog, LineFormat, LogStream, Metadata, Meter},
+    gateway::{Current, Worker},
+    listener::{self, Acceptor, Address, BindError, Capacity, Endings, capacity, ops},
+    meter::{AccessLog, LineFormat, LogStream, Meter, Reload},
     random::Random,
     relying_party::ClientError,
-    session::Sessions,
 };
 
 mod compose;
 mod conductor;
+mod parties;
+mod reload;
+mod worker_thread;
 
-use compose::compose;
+pub use reload::{NEED_A_RESTART, ReadAgain};
+
+use compose::Composer;
 use conductor::Conductor;
-
-/// How often what nobody uses any more is let go: connections, ended sessions, clients of the sign-in limit.
-const TIDY_EVERY: Duration = Duration::from_secs(30);
+use parties::Parties;
+use reload::{Reloader, WorkerPlace};
 
 /// What a test may replace.
 #[derive(Clone, Debug)]
@@ -55,6 +53,29 @@ pub struct Options {
     pub log: LogStream,
     /// How access lines look.
     pub lines: LineFormat,
+    /// Changes the levels of what is logged.
+    pub levels: Levels,
+}
+
+/// Takes another `log.level`.
+#[derive(Clone)]
+pub struct Levels(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Levels {
+    /// Does it in this way.
+    pub fn new(set: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(set))
+    }
+
+    fn set(&self, level: &str) {
+        (self.0)(level);
+    }
+}
+
+impl fmt::Debug for Levels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Levels")
+    }
 }
 
 impl Default for Options {
@@ -62,7 +83,7 @@ impl Default for Options {
         let clock = Clock::system();
         let meter = Meter::new(&clock);
         let log = LogStream::new(io::stdout(), &meter);
-        Self { clock, random: Random::system(), meter, log, lines: LineFormat::Json }
+        Self { clock, random: Random::system(), meter, log, lines: LineFormat::Json, levels: Levels::new(|_| {}) }
     }
 }
 
@@ -103,6 +124,7 @@ pub enum StartError {
 pub struct Running {
     addresses: Vec<Address>,
     ops: Option<SocketAddr>,
+    reload: mpsc::Sender<oneshot::Sender<Reload>>,
     stop: CancellationToken,
     hurry: CancellationToken,
     stopped: watch::Receiver<bool>,
@@ -117,6 +139,15 @@ impl Running {
     /// Where `/livez`, `/readyz` and `/metrics` are.
     pub fn ops_address(&self) -> Option<SocketAddr> {
         self.ops
+    }
+
+    /// Reads the configuration again, and takes it if it is good; resolves when that is over.
+    pub async fn reload(&self) -> Reload {
+        let (answer, outcome) = oneshot::channel();
+        if self.reload.send(answer).await.is_err() {
+            return Reload::Refused; // it is going down
+        }
+        outcome.await.unwrap_or(Reload::Refused)
     }
 
     /// Begins to stop: not ready, then no more connections, then no more requests.
@@ -136,15 +167,15 @@ impl Running {
     }
 }
 
-/// Starts everything; returns when visitors can come in. Providers are discovered in the background.
-pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> {
+/// Starts everything; returns when visitors can come in. Providers are discovered in the background, and `read_again` is
+/// asked for a new configuration when there is a reason to.
+pub fn start(config: Config, read_again: ReadAgain, options: &Options) -> Result<Running, StartError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let bound = listener::bind(&config.server.listen)?;
-    let ops_bound = config.server.ops_listen.map(listener::bind_ops).transpose()?;
-    let read_certificates = |tls| Certificates::read(tls, config.apps.iter().map(AsRef::as_ref)).map(Arc::new);
-    let certificates = config.server.tls.as_ref().map(read_certificates).transpose().map_err(StartError::Tls)?;
+    let server = Arc::clone(&config.server);
+    let bound = listener::bind(&server.listen)?;
+    let ops_bound = server.ops_listen.map(listener::bind_ops).transpose()?;
     let background = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("background")
@@ -152,42 +183,49 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
         .build()
         .map_err(StartError::Runtime)?;
     let meter = &options.meter;
-    let parts = compose(config, options, background.handle())?;
+    let composer = Composer::new(&config, options, background.handle());
+    let composed = composer.compose(config, None)?;
+    meter.configured(options.clock.now());
 
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let (serving, ending) = (CancellationToken::new(), CancellationToken::new());
-    let access_log = config.log.access.then(|| AccessLog::new(options.lines, &options.log));
-    let connections = capacity::within_descriptors(config.server.limits.connections);
-    let capacity = Arc::new(Capacity::new(connections, meter.clone()));
-    let workers = (0..config.server.workers.get())
+    let access_log = AccessLog::new(options.lines, &options.log);
+    let capacity = Arc::new(Capacity::new(capacity::within_descriptors(server.limits.connections), meter.clone()));
+    let places: Vec<_> = (0..server.workers.get())
         .map(|_| {
-            let log = access_log.as_ref().map(AccessLog::worker);
-            let (apps, clock) = (Arc::clone(&parts.apps), options.clock.clone());
-            let worker = Arc::new(Worker::new(apps, log, &options.random, clock, stop.clone(), serving.clone()));
-            let (certificates, capacity) = (certificates.clone(), Arc::clone(&capacity));
+            let log = access_log.worker();
+            let (apps, clock) = (Arc::clone(&composed.apps), options.clock.clone());
+            let used = composed.config.log.access.then(|| log.clone());
+            let worker = Worker::new(apps, used, &options.random, clock, stop.clone(), serving.clone());
+            WorkerPlace { current: Arc::new(Current::new(worker)), log }
+        })
+        .collect();
+    let workers = places
+        .iter()
+        .map(|place| {
             let endings = Endings { leaving: stop.clone(), stop: serving.clone() };
-            let acceptor = Acceptor::new(worker, certificates, &config.server, capacity, meter.clone(), endings);
-            start_worker(acceptor, &bound, config.server.drain_timeout, hurry.clone())
+            let acceptor = Acceptor::new(Arc::clone(&place.current), Arc::clone(&capacity), meter.clone(), endings);
+            worker_thread::start(acceptor, &bound, hurry.clone())
         })
         .collect::<Result<Vec<_>, _>>()?;
 
     let draining = Arc::new(AtomicBool::new(false));
-    for party in &parts.parties {
-        background.spawn(Arc::clone(&party.relying_party).keep_metadata(ending.clone()));
-    }
-    background.spawn(Arc::clone(&parts.sessions).follow_feed(ending.clone()));
-    background.spawn(Arc::clone(&parts.sessions).sweep(ending.clone()));
-    if let Some(certificates) = certificates {
-        background.spawn(certificates.keep_fresh(ending.clone()));
-    }
+    let sessions = &composer.sessions;
+    let parties = Arc::new(Parties::new(&composed.parties, background.handle(), &ending));
+    background.spawn(Arc::clone(sessions).follow_feed(ending.clone()));
+    background.spawn(Arc::clone(sessions).sweep(ending.clone()));
     let ops_address = ops_bound.as_ref().map(std::net::TcpListener::local_addr).transpose();
     let ops_address = ops_address.map_err(StartError::Runtime)?;
     if let Some(bound) = ops_bound {
         let _on_background = background.enter();
         let listener = TcpListener::from_std(bound).map_err(StartError::Runtime)?;
-        let probe = probe(Arc::clone(&draining), Arc::clone(&parts.sessions), parts.parties);
+        let probe = parties::probe(Arc::clone(&draining), Arc::clone(sessions), Arc::clone(&parties));
         background.spawn(ops::serve(listener, meter.clone(), probe, ending.clone()));
     }
+    let current = Arc::clone(&places[0].current);
+    let (reload, asked) = mpsc::channel(1);
+    let reloader = Reloader::new(read_again, composer, composed, parties, places, options);
+    background.spawn(reloader.run(asked, ending.clone()));
 
     let addresses: Vec<_> = bound.iter().map(|bound| bound.address.clone()).collect();
     let (stopped_tx, stopped) = watch::channel(false);
@@ -201,77 +239,13 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
         hurry: hurry.clone(),
         serving,
         ending,
-        drain_delay: config.server.drain_delay,
+        current,
         stopped: stopped_tx,
     };
     thread::Builder::new().name("conductor".to_owned()).spawn(move || conductor.run()).map_err(StartError::Runtime)?;
     for (place, address) in addresses.iter().enumerate() {
         let ops = ops_address.filter(|_| place == 0).map(|ops| ops.to_string());
-        tracing::info!(%address, ops, workers = config.server.workers.get(), version = env!("CARGO_PKG_VERSION"), "listening");
+        tracing::info!(%address, ops, workers = server.workers.get(), version = env!("CARGO_PKG_VERSION"), "listening");
     }
-    Ok(Running { addresses, ops: ops_address, stop, hurry, stopped })
-}
-
-/// A thread with a runtime of its own, accepting from all sockets.
-fn start_worker(
-    acceptor: Acceptor,
-    bound: &[Bound],
-    drain_timeout: Duration,
-    hurry: CancellationToken,
-) -> Result<JoinHandle<()>, StartError> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
-    let listeners = {
-        let _on_worker = runtime.enter();
-        bound.iter().map(Bound::share).collect::<Result<Vec<_>, _>>().map_err(StartError::Runtime)?
-    };
-    let work = async move {
-        let acceptor = Arc::new(acceptor);
-        for listener in listeners {
-            acceptor.tasks.spawn(Arc::clone(&acceptor).accept_from(listener));
-        }
-        let worker = Arc::clone(&acceptor.worker);
-        tokio::spawn(async move {
-            let mut tick = tokio::time::interval(TIDY_EVERY);
-            loop {
-                tick.tick().await;
-                worker.tidy();
-            }
-        });
-        acceptor.endings.stop.cancelled().await;
-        acceptor.tasks.close();
-        tokio::select! {
-            () = acceptor.tasks.wait() => {}
-            () = tokio::time::sleep(drain_timeout) => {
-                tracing::warn!(connections = acceptor.tasks.len(), "the drain timeout is over: what is still under way is cut");
-            }
-            () = hurry.cancelled() => {}
-        }
-    };
-    let work = move || {
-        runtime.block_on(work);
-        // What is left is cut, and a name that is still being looked up is not waited for.
-        runtime.shutdown_background();
-    };
-    thread::Builder::new().name("worker".to_owned()).spawn(work).map_err(StartError::Runtime)
-}
-
-/// Ready when sessions can be checked, every provider has been heard of once, and nobody wants us to stop.
-fn probe(draining: Arc<AtomicBool>, sessions: Arc<Sessions>, parties: Vec<Party>) -> Probe {
-    Arc::new(move || {
-        let draining = draining.load(Ordering::Acquire);
-        let sessions = sessions.is_ready();
-        let mut checks = vec![
-            ("draining".to_owned(), if draining { "yes" } else { "no" }.to_owned()),
-            ("sessions".to_owned(), if sessions { "readable" } else { "not readable" }.to_owned()),
-        ];
-        let mut ready = sessions && !draining;
-        for Party { relying_party, meter } in &parties {
-            let known = relying_party.metadata().is_some();
-            meter.metadata(if known { Metadata::Known } else { Metadata::Unknown });
-            ready &= known;
-            let how = if known { "metadata known" } else { "metadata not fetched yet" };
-            checks.push((format!("provider {}", relying_party.provider().id), how.to_owned()));
-        }
-        Readiness { ready, checks }
-    })
+    Ok(Running { addresses, ops: ops_address, reload, stop, hurry, stopped })
 }

@@ -13,7 +13,7 @@ use std::{io, io::IsTerminal, panic, panic::PanicHookInfo};
 
 use thiserror::Error;
 use tracing::{Subscriber, subscriber};
-use tracing_subscriber::{EnvFilter, Registry, filter::ParseError, layer::SubscriberExt as _};
+use tracing_subscriber::{EnvFilter, Registry, filter::ParseError, layer::SubscriberExt as _, reload};
 
 use crate::{
     config::{Log, LogFormat},
@@ -43,21 +43,36 @@ pub enum Error {
     /// It has begun before.
     #[error("logging has been set up before in this process")]
     AlreadySetUp,
+    /// Nobody listens any more.
+    #[error("the log has ended")]
+    Gone,
 }
 
 /// Sends all events of the process, and its panics, to `stream`.
 ///
-/// `unix_millis` tells the time. Returns how lines look, for the access log.
+/// `unix_millis` tells the time. Returns how lines look, for the access log, and how to change the levels.
 pub fn init(
     log: &Log,
     stream: &LogStream,
     unix_millis: impl Fn() -> i64 + Send + Sync + 'static,
-) -> Result<LineFormat, Error> {
+) -> Result<(LineFormat, Levels), Error> {
     let format = line_format(log.format, &io::stdout());
-    let subscriber = subscriber(&log.level, format, stream, unix_millis)?;
+    let (subscriber, levels) = subscriber(&log.level, format, stream, unix_millis)?;
     subscriber::set_global_default(subscriber).map_err(|_| Error::AlreadySetUp)?;
     panic::set_hook(Box::new(report_panic));
-    Ok(format)
+    Ok((format, levels))
+}
+
+/// Changes the levels of what is logged.
+#[derive(Clone, Debug)]
+pub struct Levels(reload::Handle<EnvFilter, Registry>);
+
+impl Levels {
+    /// Takes another `log.level`.
+    pub fn set(&self, level: &str) -> Result<(), Error> {
+        let filter = filter(level)?;
+        self.0.reload(filter).map_err(|_| Error::Gone)
+    }
 }
 
 /// Human on a terminal, JSON elsewhere, unless one is asked for.
@@ -74,13 +89,16 @@ fn subscriber(
     format: LineFormat,
     stream: &LogStream,
     unix_millis: impl Fn() -> i64 + Send + Sync + 'static,
-) -> Result<impl Subscriber + Send + Sync, Error> {
-    let filter = EnvFilter::builder()
-        .with_regex(false)
-        .parse(format!("{UNHEARD},{level}"))
-        .map_err(|source| Error::Level { level: level.to_owned(), source })?;
+) -> Result<(impl Subscriber + Send + Sync, Levels), Error> {
+    let (filter, handle) = reload::Layer::new(filter(level)?);
     let lines = EventLines::new(stream.lane(), format, unix_millis);
-    Ok(Registry::default().with(filter).with(lines))
+    Ok((Registry::default().with(filter).with(lines), Levels(handle)))
+}
+
+fn filter(level: &str) -> Result<EnvFilter, Error> {
+    let builder = EnvFilter::builder().with_regex(false);
+    let filter = builder.parse(format!("{UNHEARD},{level}"));
+    filter.map_err(|source| Error::Level { level: level.to_owned(), source })
 }
 
 /// Says where, and not what: the message of a panic may hold any value of the program.

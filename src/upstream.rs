@@ -148,13 +148,29 @@ pub struct Upstream {
     connector: Connector,
     limits: AppLimits,
     pool: Arc<Pool>,
-    multiplexer: Multiplexer,
+    multiplexer: Arc<Multiplexer>,
 }
 
 impl Upstream {
     /// An upstream without connections yet.
     pub fn new(connector: Connector, limits: AppLimits) -> Self {
-        Self { connector, limits, pool: Arc::default(), multiplexer: Multiplexer::default() }
+        Self { connector, limits, pool: Arc::default(), multiplexer: Arc::default() }
+    }
+
+    /// The same connections under the limits of another configuration.
+    #[must_use]
+    pub fn under(&self, limits: AppLimits) -> Self {
+        Self {
+            connector: self.connector.clone(),
+            limits,
+            pool: Arc::clone(&self.pool),
+            multiplexer: Arc::clone(&self.multiplexer),
+        }
+    }
+
+    /// Whether its connections come from this connector.
+    pub fn is_of(&self, connector: &Connector) -> bool {
+        self.connector.is(connector)
     }
 
     /// Sends one request and returns the answer as soon as its head is there.

@@ -103,7 +103,9 @@ fn start_vestibule(configuration: &str) -> Result<impl Future<Output = ()> + use
     let config = Config::parse("config/demo.toml", configuration).map_err(|faults| faults.to_string())?;
     let mut options = sidecar::Options::default();
     let clock = options.clock.clone();
-    options.lines = telemetry::init(&config.log, &options.log, move || clock.unix_millis())?;
+    (options.lines, _) = telemetry::init(&config.log, &options.log, move || clock.unix_millis())?;
     let signals = Signals::catch()?;
-    Ok(signals.conduct(sidecar::start(&config, &options)?))
+    let text = configuration.to_owned();
+    let read_again: sidecar::ReadAgain = Arc::new(move || Config::parse("config/demo.toml", &text));
+    Ok(signals.conduct(sidecar::start(config, read_again, &options)?))
 }

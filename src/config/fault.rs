@@ -13,12 +13,17 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
 
-use crate::config::{source::Source, written::Written};
+use crate::config::{
+    files_read::FilesRead,
+    source::{self, FileError, Source},
+    written::Written,
+};
 
 /// How many faults are rendered; a person mends the first ones first.
 const MAX_RENDERED: usize = 100;
@@ -163,23 +168,31 @@ fn floor_char(text: &str, index: usize) -> usize {
 /// are masked.
 pub struct Faults {
     sources: Vec<Source>,
-    faults: Vec<Fault>,
+    all: Vec<Fault>,
+    files: FilesRead,
+}
+
+impl Faults {
+    /// What was looked at: nothing better comes of it until some of that changes.
+    pub fn files(&self) -> &FilesRead {
+        &self.files
+    }
 }
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let renderer = Renderer::plain();
-        for fault in self.faults.iter().take(MAX_RENDERED) {
+        for fault in self.all.iter().take(MAX_RENDERED) {
             for line in fault.render(&self.sources, &renderer).lines() {
                 writeln!(f, "{}", line.trim_end())?;
             }
             writeln!(f)?;
         }
-        let hidden = self.faults.len().saturating_sub(MAX_RENDERED);
+        let hidden = self.all.len().saturating_sub(MAX_RENDERED);
         if hidden > 0 {
             writeln!(f, "and {hidden} more, which are shown once these are mended\n")?;
         }
-        match self.faults.len() {
+        match self.all.len() {
             1 => write!(f, "the configuration has 1 fault"),
             n => write!(f, "the configuration has {n} faults"),
         }
@@ -202,6 +215,7 @@ pub(super) struct Reported(());
 #[derive(Debug, Default)]
 pub(super) struct Report {
     sources: Vec<Source>,
+    files: RefCell<FilesRead>,
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<String>>,
     known_keys: RefCell<KnownKeys>,
@@ -223,6 +237,20 @@ impl Report {
     pub(super) fn add_source(&mut self, source: Source) -> usize {
         self.sources.push(source);
         self.sources.len() - 1
+    }
+
+    /// The text of a file that the configuration is made of: all of them are read here, so that it is known which.
+    pub(super) fn read_text(&self, path: &Path, limit: u64) -> Result<String, FileError> {
+        let content = source::read_bytes(path, limit);
+        self.files.borrow_mut().note_content(path, limit, &content);
+        source::text(content?)
+    }
+
+    /// The files that a path of the command line stands for.
+    pub(super) fn find_files(&self, path: &Path) -> Result<Vec<PathBuf>, FileError> {
+        let found = source::files(path);
+        self.files.borrow_mut().note_names(path, &found);
+        found
     }
 
     /// The text that a place points into.
@@ -277,19 +305,20 @@ impl Report {
     }
 
     /// The value with its warnings if nothing is on record, else everything that is, in order and once each.
-    pub(super) fn conclude<T>(self, value: Result<T, Reported>) -> Result<(T, Vec<String>), Faults> {
+    pub(super) fn conclude<T>(self, value: Result<T, Reported>) -> Result<(T, Vec<String>, FilesRead), Faults> {
         let known = self.known_keys.into_inner();
         let unknown = self.unknown_keys.into_inner();
         let mut faults = self.faults.into_inner();
         faults.retain(|fault| !unknown.iter().any(|unknown| unknown.explains(fault, &known)));
         faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
         match value {
-            Ok(value) if faults.is_empty() => Ok((value, self.warnings.into_inner())),
+            Ok(value) if faults.is_empty() => Ok((value, self.warnings.into_inner(), self.files.into_inner())),
             Ok(_) | Err(Reported(())) => {
                 faults.sort_by_key(|fault| fault.place);
                 let mut seen = BTreeSet::new();
                 faults.retain(|fault| seen.insert((fault.place, fault.title.clone())));
-                Err(Faults { sources: self.sources.into_iter().map(Source::masked).collect(), faults })
+                let sources = self.sources.into_iter().map(Source::masked).collect();
+                Err(Faults { sources, all: faults, files: self.files.into_inner() })
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Certificates and keys that the configuration names, in PEM (RFC 7468).
 //!
-//! They are read when the configuration is, although others read them again when
-//! they change: a certificate without its key has to be a fault of the
-//! configuration, with its place, and not a listener that fails later.
+//! They are read with the configuration and are part of it: a certificate without its
+//! key is a fault with a place, and not a listener that fails later; and one that was
+//! renewed is a changed configuration like any other.
 
 use std::path::PathBuf;
 
@@ -33,19 +33,23 @@ pub(super) fn read_roots(section: &Section<'_>, key: &'static str) -> Reading<Ve
     }
 }
 
-/// The file of a key that names authorities, known to hold some; `None` where the key is not set.
-pub(super) fn check_authorities(section: &Section<'_>, key: &'static str) -> Reading<Option<PathBuf>> {
+/// The authorities in the file of a key, known to be usable; `None` where the key is not set.
+pub(super) fn read_authorities(
+    section: &Section<'_>,
+    key: &'static str,
+) -> Reading<Option<Vec<CertificateDer<'static>>>> {
     let Some(path) = section.path(key)? else { return Ok(None) };
     let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(section, key, &path)? {
-        roots.add(certificate).map_err(|error| {
+    let authorities = read_certificates(section, key, &path)?;
+    for certificate in &authorities {
+        roots.add(certificate.clone()).map_err(|error| {
             section.report().add(
                 Fault::at(path.place, format!("the file of `{key}` holds a certificate that cannot be used: {error}"))
                     .label(format!("read as {}", show_path(&path))),
             )
         })?;
     }
-    Ok(Some(path.value))
+    Ok(Some(authorities))
 }
 
 /// `certificate` and `private_key`, which belong together.
@@ -56,7 +60,7 @@ pub(super) fn read_identity(section: &Section<'_>) -> Reading<TlsIdentity> {
     let key = private_key.as_ref().map_err(|r| *r).and_then(|path| read_private_key(section, path));
     let (certificate, private_key, chain, key) = (certificate?, private_key?, chain?, key?);
     match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
-        Ok(_) => Ok(TlsIdentity { certificate: certificate.value, private_key: private_key.value }),
+        Ok(pair) => Ok(TlsIdentity::new(pair)),
         Err(rustls::Error::InconsistentKeys(_)) => Err(section.report().add(
             Fault::at(private_key.place, "`private_key` does not belong to the certificate")
                 .related(certificate.place, "this certificate has another public key")

@@ -20,7 +20,7 @@ pub use proxy::OutboundProxy;
 pub(super) use read::{Providers, parse_claim_path, parse_name, read_id};
 
 /// `[[provider]]`
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// `id`
     pub id: ProviderId,
@@ -57,8 +57,17 @@ pub struct Provider {
     pub extra_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
 }
 
+impl Provider {
+    /// Whether what was learnt of the provider under one of the two holds under the other. It does where only that
+    /// differs by which we prove who we are, or what we make of an answer; any other key may matter.
+    pub fn is_known_as(&self, other: &Self) -> bool {
+        let Self { client_auth, claims, kept_claims, trust_email, userinfo, display_name, .. } = other.clone();
+        *other == Self { client_auth, claims, kept_claims, trust_email, userinfo, display_name, ..self.clone() }
+    }
+}
+
 /// How we authenticate at the token endpoint (OpenID Connect Core §9).
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
     /// `client_secret_basic`
     Basic(Secret<String>),
@@ -79,7 +88,7 @@ impl ClientAuth {
 }
 
 /// Which claim is what: dotted paths.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNames {
     /// Names the visitor in `X-Forwarded-User`.
     pub user: String,

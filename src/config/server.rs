@@ -1,15 +1,17 @@
 //! `[server]`, `[server.tls]`, `[server.limits]` and `[log]`.
 
 use std::{
+    fmt,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
     ops::RangeInclusive,
-    path::PathBuf,
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use ipnet::IpNet;
+use rustls::{pki_types::CertificateDer, sign::CertifiedKey};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{
@@ -80,17 +82,38 @@ pub enum ProxyProtocol {
 pub struct Tls {
     /// For every name that no app has a certificate of its own for.
     pub identity: TlsIdentity,
-    /// A file of authorities: who connects must show a certificate of one of them.
-    pub client_ca: Option<PathBuf>,
+    /// Authorities: who connects must show a certificate of one of them.
+    pub client_ca: Option<Vec<CertificateDer<'static>>>,
 }
 
-/// A certificate chain and its private key, both PEM; checked to belong together where they are read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TlsIdentity {
-    /// The chain, leaf first.
-    pub certificate: PathBuf,
-    /// PKCS#8, SEC1 or PKCS#1.
-    pub private_key: PathBuf,
+/// A certificate chain and the private key that belongs to it.
+#[derive(Clone)]
+pub struct TlsIdentity(Arc<CertifiedKey>);
+
+impl TlsIdentity {
+    pub(super) fn new(pair: CertifiedKey) -> Self {
+        Self(Arc::new(pair))
+    }
+
+    /// As TLS uses it.
+    pub fn pair(&self) -> &Arc<CertifiedKey> {
+        &self.0
+    }
+}
+
+impl PartialEq for TlsIdentity {
+    /// A certificate has one private key, so the chain is all that can differ.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.cert == other.0.cert
+    }
+}
+
+impl Eq for TlsIdentity {}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsIdentity")
+    }
 }
 
 /// `[server.limits]`
@@ -168,7 +191,7 @@ pub(super) fn read_server(section: &Section<'_>) -> Reading<Server> {
 
 fn read_tls(section: &Section<'_>) -> Reading<Tls> {
     let identity = pem::read_identity(section);
-    let client_ca = pem::check_authorities(section, "client_ca");
+    let client_ca = pem::read_authorities(section, "client_ca");
     Ok(Tls { identity: identity?, client_ca: client_ca? })
 }
 

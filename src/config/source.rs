@@ -125,9 +125,9 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> 
     if bytes.len() as u64 > limit { Err(FileError::Size(limit)) } else { Ok(bytes) }
 }
 
-/// The text of a regular file of at most `limit` bytes.
-pub(super) fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
-    String::from_utf8(read_bytes(path, limit)?).map_err(|error| {
+/// The text that bytes are.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, FileError> {
+    String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         FileError::Encoding(good.split(|byte| *byte == b'\n').count())
     })

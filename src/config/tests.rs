@@ -12,6 +12,7 @@ use crate::config::{
     upstream::{UpstreamUrl, Verification},
 };
 
+mod changed_files;
 mod faults;
 mod files;
 mod hostile;

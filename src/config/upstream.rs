@@ -22,7 +22,7 @@ use crate::config::{
 const MAX_SOCKET_PATH: usize = 107;
 
 /// Where the app's server is.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum UpstreamUrl {
     /// `http://`
     Http(HostPort),
@@ -44,7 +44,7 @@ pub struct HostPort {
 }
 
 /// `upstream_tls`
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct UpstreamTls {
     /// `ca_file`: certificates trusted beside the system's.
     pub extra_roots: Vec<CertificateDer<'static>>,

@@ -60,21 +60,34 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Carries bytes to the end. Once `stop` is cancelled, a WebSocket is told to come
-    /// back later; what cannot be told goes on. `sent` counts what the visitor gets.
-    pub async fn carry(self, stop: CancellationToken, random: Random, sent: &mut u64) {
+    /// Carries bytes to the end, or until `refused`, when its visitor is not admitted any more. Once `stop` is
+    /// cancelled, a WebSocket is told to come back later; what cannot be told goes on. `sent` counts what the visitor
+    /// gets.
+    pub async fn carry(
+        self,
+        refused: impl Future<Output = ()>,
+        stop: CancellationToken,
+        random: Random,
+        sent: &mut u64,
+    ) {
         let Self { visitor, upstream, protocol, session_end, pulse, sessions, idle } = self;
         let over = async {
-            match &session_end {
-                Some(ended) => ended.ended().await,
-                None => pending().await,
+            let session_end = async {
+                match &session_end {
+                    Some(ended) => ended.ended().await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = session_end => Over::SessionEnded,
+                () = refused => Over::NotAdmitted,
             }
         };
         let mut over = pin!(over);
         let switched = async { tokio::join!(visitor, upstream) };
         let switched = tokio::select! {
             switched = switched => switched,
-            () = &mut over => return,
+            _ = &mut over => return,
         };
         // Either side may be gone before the switch is complete; then nobody is left to tell.
         let (Ok(visitor), Ok(upstream)) = switched else { return };
@@ -98,6 +111,14 @@ impl fmt::Debug for Tunnel {
     }
 }
 
+/// Why nobody may have it any more.
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    SessionEnded,
+    /// A new configuration does not let it through.
+    NotAdmitted,
+}
+
 /// Why a tunnel ends.
 #[derive(Debug)]
 enum Ending {
@@ -105,7 +126,7 @@ enum Ending {
     Finished,
     /// One of them broke.
     Broken(io::Error),
-    SessionEnded,
+    Over(Over),
     Stopping,
     /// Nothing came through any more.
     Idle,
@@ -116,8 +137,10 @@ impl Ending {
     fn reason(&self) -> Option<Reason> {
         match self {
             Self::Finished | Self::Broken(_) => None,
-            Self::SessionEnded => Some(Reason { code: 1008, text: "session ended" }), // policy violation
-            Self::Stopping => Some(Reason { code: 1001, text: "server restarts" }),   // going away
+            // 1008: policy violation, 1001: going away
+            Self::Over(Over::SessionEnded) => Some(Reason { code: 1008, text: "session ended" }),
+            Self::Over(Over::NotAdmitted) => Some(Reason { code: 1008, text: "not admitted any more" }),
+            Self::Stopping => Some(Reason { code: 1001, text: "server restarts" }),
             Self::Idle => Some(Reason { code: 1001, text: "idle for too long" }),
         }
     }
@@ -148,7 +171,7 @@ where
         &mut self,
         idle: Option<Duration>,
         in_use: impl Fn(),
-        mut over: impl Future<Output = ()> + Unpin,
+        mut over: impl Future<Output = Over> + Unpin,
         stop: impl Future<Output = ()>,
     ) -> Ending {
         let mut stop = pin!(stop);
@@ -158,7 +181,7 @@ where
         loop {
             tokio::select! {
                 biased; // what comes together with the end comes after it
-                () = &mut over => return Ending::SessionEnded,
+                over = &mut over => return Ending::Over(over),
                 passed = poll_fn(|cx| self.poll(cx)) => return passed.map_or_else(Ending::Broken, |()| Ending::Finished),
                 () = &mut stop, if can_be_told => return Ending::Stopping,
                 () = sleep(look_every) => {}

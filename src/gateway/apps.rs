@@ -11,17 +11,18 @@ use std::{
 use bytes::Bytes;
 use http::request::Parts;
 use ipnet::IpNet;
+use rustls::ServerConfig;
 
 use super::SignIns;
 use crate::{
     access::AppRules,
-    config::{self, app::one_label_below},
+    config::{self, UnixPeers, app::one_label_below},
     forward::Front,
+    identity::AppId,
     login::Login,
     meter::{AppMeter, Meter},
     pages::Pages,
-    random::Random,
-    request::{HeadLimits, Premises, Site},
+    request::{HeadLimits, Premises, Site, client::Trust},
     session::Sessions,
     upstream::Connector,
 };
@@ -45,7 +46,11 @@ pub struct Apps {
     /// How our answers look where no app was found.
     pub pages: Arc<Pages>,
     /// How many sign-ins a client may begin.
-    pub sign_ins: SignIns,
+    pub sign_ins: Arc<SignIns>,
+    /// How visitors come in: looked at once a connection.
+    pub server: Arc<config::Server>,
+    /// What handshakes are made with; `None` = in the clear.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Counts what is refused before an app is known.
     pub unrouted: AppMeter,
 }
@@ -87,11 +92,12 @@ impl Apps {
     /// All apps; the configuration has seen to it that no path of a host is claimed twice.
     pub fn new(
         apps: Vec<App>,
-        server: &config::Server,
+        server: Arc<config::Server>,
+        tls: Option<Arc<ServerConfig>>,
         sessions: Arc<Sessions>,
         pages: Arc<Pages>,
+        sign_ins: Arc<SignIns>,
         meter: &Meter,
-        random: &Random,
     ) -> Self {
         let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
         let (mut by_host, mut by_parent) = (Sites::new(), Sites::new());
@@ -113,8 +119,10 @@ impl Apps {
             trusted_proxies: server.trusted_proxies.clone(),
             sessions,
             pages,
-            sign_ins: SignIns::new(server.limits.sign_ins_per_client, random),
+            sign_ins,
             unrouted: meter.unrouted(),
+            tls,
+            server,
         }
     }
 
@@ -130,6 +138,19 @@ impl Apps {
     /// Whether somebody asks for our health only, whatever the host. Other spellings of the path are the apps'.
     pub fn is_health_probe(&self, head: &Parts) -> bool {
         self.health_path.as_deref().is_some_and(|path| head.uri.path() == path)
+    }
+
+    /// The app of an id.
+    pub(super) fn named(&self, id: &AppId) -> Option<&Arc<App>> {
+        self.all.iter().find(|app| app.config.id == *id)
+    }
+
+    /// Whether peers on Unix sockets are proxies of ours.
+    pub fn unix_peers(&self) -> Trust {
+        match self.server.unix_peers {
+            UnixPeers::Trusted => Trust::Trusted,
+            UnixPeers::Untrusted => Trust::Untrusted,
+        }
     }
 
     /// All of them, by their place.

@@ -5,6 +5,7 @@
 //! but for a switch of protocols, where that comes with the end of the tunnel.
 
 use std::{
+    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -12,12 +13,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use thiserror::Error;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::{guest::Guest, worker::Finish};
+use super::worker::Finish;
 use crate::{
     forward::Tunnel,
-    session::Pulse,
     upstream::{BrokenBody, ResponseBody},
 };
 
@@ -38,14 +37,19 @@ enum Content {
     Tunnel(Box<Tunnel>),
 }
 
-/// The upstream's body, for as long as the session lives.
-#[derive(Debug)]
+/// The upstream's body, for as long as whoever gets it may have it.
 struct Stream {
     body: ResponseBody,
-    /// Made when the stream first makes us wait: a short answer never does.
-    at_end: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    /// Whether a part of it is out: what follows is passed on only as long as the session lives.
+    /// What could end it otherwise. Made when the stream first makes us wait: a short answer never does.
+    news: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Whether a part of it is out: what follows is passed on only as long as it may be.
     begun: bool,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("body", &self.body).finish_non_exhaustive()
+    }
 }
 
 /// Why an answer breaks off.
@@ -57,6 +61,9 @@ pub enum Broken {
     /// The session ended while the answer was on its way.
     #[error("the session ended")]
     SessionEnded,
+    /// A configuration that is newer than the answer's beginning does not let its visitor have it.
+    #[error("its visitor is not admitted any more")]
+    NotAdmitted,
 }
 
 impl Body {
@@ -72,7 +79,7 @@ impl Body {
 
     /// The upstream's, for as long as the session lives that the request came with.
     pub fn upstream(body: ResponseBody) -> Self {
-        Self { content: Content::Upstream(Stream { body, at_end: None, begun: false }), finish: None }
+        Self { content: Content::Upstream(Stream { body, news: None, begun: false }), finish: None }
     }
 
     /// None: a tunnel follows.
@@ -109,10 +116,7 @@ impl HttpBody for Body {
                 this.content = Content::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Content::Upstream(stream) => {
-                let guest = this.finish.as_ref().and_then(|finish| finish.trace.guest.as_deref());
-                stream.poll_frame(cx, guest.map(Guest::pulse))
-            }
+            Content::Upstream(stream) => stream.poll_frame(cx, this.finish.as_deref_mut()),
         };
         if let (Poll::Ready(Some(frame)), Some(finish)) = (&frame, &mut this.finish) {
             match frame {
@@ -144,20 +148,27 @@ impl Stream {
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        session: Option<&Pulse>,
+        mut finish: Option<&mut Finish>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // An upstream that never makes us wait is cut here. `forward` has looked before the first part,
         // so that a short answer costs no further look.
-        if self.begun && session.is_some_and(Pulse::has_ended) {
-            return Poll::Ready(Some(Err(Broken::SessionEnded)));
+        if self.begun
+            && let Some(Err(broken)) = finish.as_deref_mut().map(Finish::may_go_on)
+        {
+            return Poll::Ready(Some(Err(broken)));
         }
         self.begun = true;
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Broken::Upstream))),
             Poll::Pending => {
-                let Some(session) = session else { return Poll::Pending };
-                let at_end = self.at_end.get_or_insert_with(|| Box::pin(session.ended().ended()));
-                at_end.as_mut().poll(cx).map(|()| Some(Err(Broken::SessionEnded)))
+                let Some(finish) = finish else { return Poll::Pending };
+                while self.news.get_or_insert_with(|| Box::pin(finish.news())).as_mut().poll(cx).is_ready() {
+                    self.news = None;
+                    if let Err(broken) = finish.may_go_on() {
+                        return Poll::Ready(Some(Err(broken)));
+                    }
+                }
+                Poll::Pending
             }
         }
     }

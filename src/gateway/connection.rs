@@ -10,6 +10,7 @@ use std::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::Current;
 use crate::{
     clock::instant,
     meter::OpenConnection,
@@ -28,6 +29,8 @@ pub struct Connection {
     pub bodies: Arc<Bodies>,
     /// What it owns of the connections to upstreams.
     pub(super) affinity: Affinity,
+    /// Where its worker thread finds what is newest.
+    pub(super) current: Arc<Current>,
     /// Counts it for as long as anything is left of it, a tunnel included.
     _counted: OpenConnection,
     /// Its place among those that may stand at a time, held as long.
@@ -36,12 +39,13 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(peer: Peer, counted: OpenConnection, place: OwnedSemaphorePermit) -> Self {
+    pub fn new(peer: Peer, current: Arc<Current>, counted: OpenConnection, place: OwnedSemaphorePermit) -> Self {
         Self {
             peer,
             activity: Activity::new(),
             bodies: Arc::default(),
             affinity: Affinity::default(),
+            current,
             _counted: counted,
             _place: place,
         }

@@ -16,10 +16,12 @@ use super::{
     Broken, Connection,
     apps::{App, Apps},
     guest::{Guest, Prepared},
+    let_through,
 };
 use crate::{
     clock::{Clock, Moment, instant},
     forward::Tunnel,
+    identity::Ended,
     meter::{AccessLine, WorkerLog},
     random::Random,
     request::{Client, client::Trust},
@@ -40,6 +42,8 @@ pub struct Worker {
     pub visitors: TaskTracker,
     /// Cancelled when visitors should go elsewhere.
     pub(super) leaving: CancellationToken,
+    /// Over once a newer configuration has a worker in the place of this one.
+    pub(super) superseded: Ended,
     /// Cancelled when no more requests are to come.
     stop: CancellationToken,
     access_log: Option<WorkerLog>,
@@ -67,12 +71,45 @@ impl Worker {
             recent: Recent::new(random),
             visitors: TaskTracker::new(),
             leaving,
+            superseded: Ended::default(),
             stop,
             access_log,
             ids: RequestIds::new(random),
             random: random.clone(),
             clock,
         }
+    }
+
+    /// The worker that goes on under another configuration. What does not depend on that is the same: the visitors,
+    /// and the connections to upstreams that are reached in the same way.
+    #[must_use]
+    pub fn successor(&self, apps: Arc<Apps>, access_log: Option<WorkerLog>) -> Self {
+        let mut kept: Vec<_> = self.upstreams.iter().flatten().collect();
+        let upstream = |app: &Arc<App>| {
+            let connector = app.connector.as_ref()?;
+            Some(match kept.iter().position(|upstream| upstream.is_of(connector)) {
+                Some(place) => kept.swap_remove(place).under(app.config.limits),
+                None => Upstream::new(connector.clone(), app.config.limits),
+            })
+        };
+        Self {
+            upstreams: apps.iter().map(upstream).collect(),
+            apps,
+            recent: Recent::new(&self.random),
+            visitors: self.visitors.clone(),
+            leaving: self.leaving.clone(),
+            superseded: Ended::default(),
+            stop: self.stop.clone(),
+            access_log,
+            ids: RequestIds::new(&self.random),
+            random: self.random.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// What it answers with.
+    pub fn apps(&self) -> &Arc<Apps> {
+        &self.apps
     }
 
     /// Lets go of what nobody uses any more: connections to upstreams, sessions that have ended.
@@ -213,8 +250,10 @@ impl Finish {
         self.connection.bodies.settle();
         let worker = Arc::clone(&self.worker);
         worker.visitors.spawn(async move {
-            let (stop, random) = (self.worker.stop.clone(), self.worker.random.clone());
-            tunnel.carry(stop, random, &mut self.bytes).await;
+            let finish = &mut *self;
+            let (stop, random) = (finish.worker.stop.clone(), finish.worker.random.clone());
+            let refused = let_through::refused(&mut finish.worker, &finish.connection, &mut finish.trace);
+            tunnel.carry(refused, stop, random, &mut finish.bytes).await;
         });
     }
 
@@ -233,6 +272,9 @@ impl Finish {
             }
             Broken::SessionEnded => {
                 tracing::info!(request_id, reason = "session_ended", app, %client, "an answer was cut");
+            }
+            Broken::NotAdmitted => {
+                tracing::info!(request_id, reason = "not_admitted", app, %client, "an answer was cut");
             }
         }
     }

@@ -31,7 +31,8 @@ use super::{
 };
 use crate::{
     clock::instant,
-    gateway::{self, Connection},
+    config::Limits,
+    gateway::{Answering, Connection},
 };
 
 /// How much hyper reads or writes at a time, unless a head may be larger.
@@ -50,16 +51,15 @@ pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, read: Bytes, connec
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
+    let Limits { header_bytes, header_count, header_timeout, keepalive, .. } = acceptor.limits();
     let watcher = Watcher { connection: Arc::clone(&connection), line_ends: LineEnds::default() };
     let watched = Watched::new(Lingering::new(stream, Arc::clone(&connection)), read, watcher);
-    let service = service_fn(|request| gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request));
+    let answering = Answering::new(Arc::clone(&connection));
+    let service = service_fn(move |request| answering.answer(request));
     let mut http = http1::Builder::new();
-    http.header_read_timeout(None)
-        .max_buf_size(BUFFER.max(acceptor.header_bytes))
-        .max_header_size(acceptor.header_bytes);
-    if acceptor.header_count > FIELDS {
-        http.max_headers(acceptor.header_count);
+    http.header_read_timeout(None).max_buf_size(BUFFER.max(header_bytes)).max_header_size(header_bytes);
+    if header_count > FIELDS {
+        http.max_headers(header_count);
     }
     let mut http = pin!(http.serve_connection(TokioIo::new(watched), service).with_upgrades());
     let deadline = || connection.activity.deadline(header_timeout, keepalive);

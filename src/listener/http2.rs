@@ -29,7 +29,8 @@ use tokio::{
 use super::{Acceptor, watched::Watched};
 use crate::{
     clock::instant,
-    gateway::{self, Connection},
+    config::Limits,
+    gateway::{Answering, Connection},
     request,
 };
 
@@ -73,12 +74,13 @@ pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, read: Bytes, connec
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (header_timeout, keepalive) = (acceptor.header_timeout, acceptor.keepalive);
+    let Limits { header_timeout, keepalive, .. } = acceptor.limits();
     let frames = Arc::new(Frames::new());
     let mut streams = Streams::default();
-    let service = service_fn(|mut request| {
+    let answering = Answering::new(Arc::clone(&connection));
+    let service = service_fn(move |mut request| {
         request::http2::settle(&mut request);
-        gateway::handle(Arc::clone(&acceptor.worker), Arc::clone(&connection), request)
+        answering.answer(request)
     });
     let http = http2::Builder::new(streams.arrivals())
         .max_concurrent_streams(STREAMS)

@@ -49,7 +49,7 @@ where
         Protocol::Http1 => http1::serve(acceptor, stream, Bytes::new(), connection).await,
         Protocol::Http2 => http2::serve(acceptor, stream, Bytes::new(), connection).await,
         Protocol::Unsaid => {
-            let opening = timeout(acceptor.header_timeout, preface::read(&mut stream));
+            let opening = timeout(acceptor.limits().header_timeout, preface::read(&mut stream));
             let opening = tokio::select! {
                 opening = opening => opening,
                 () = too_late(&acceptor.endings) => return,

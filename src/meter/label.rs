@@ -139,6 +139,29 @@ impl EncodeLabelValue for ProviderCall {
     }
 }
 
+/// What became of a configuration that was read while the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reload {
+    /// It is in use.
+    Taken,
+    /// It has faults or cannot be used, and the one before goes on.
+    Refused,
+}
+
+impl EncodeLabelValue for Reload {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        encoder.write_str(match self {
+            Self::Taken => "taken",
+            Self::Refused => "refused",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReloadLabel {
+    pub(super) outcome: Reload,
+}
+
 /// Whether a provider's metadata and keys have been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metadata {

@@ -26,6 +26,9 @@ fn every_number_has_its_name_and_its_labels() {
     meter.session_opened();
     meter.session_ended("signed_out");
     meter.connection_cut("head_too_slow");
+    meter.configured(Timestamp::from_unix(1_700_000_000));
+    meter.reloaded(Reload::Taken, Timestamp::from_unix(1_700_000_060));
+    meter.reloaded(Reload::Refused, Timestamp::from_unix(1_700_000_120));
     let unrouted = meter.unrouted();
     unrouted.count(421);
     unrouted.refused("unknown_host");
@@ -53,6 +56,9 @@ fn every_number_has_its_name_and_its_labels() {
         "vestibule_requests_total{app=\"\",class=\"4xx\"} 1",
         "vestibule_refusals_total{app=\"\",reason=\"unknown_host\"} 1",
         "vestibule_log_lines_dropped_total 0",
+        "vestibule_config_reloads_total{outcome=\"taken\"} 1",
+        "vestibule_config_reloads_total{outcome=\"refused\"} 1",
+        "vestibule_config_last_good_time_seconds 1700000060",
     ] {
         assert!(has_line(&meter, line), "{line} is missing in\n{}", meter.render());
     }

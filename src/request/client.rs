@@ -10,7 +10,10 @@
 //! `Forwarded` (RFC 7239) is read only where no `X-Forwarded-*` came, since most
 //! proxies that write these pass a visitor's `Forwarded` through unseen.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
@@ -21,11 +24,22 @@ use crate::config::app::Scheme;
 mod forwarded;
 
 /// The other end of a connection, made once and asked for every request on it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Peer {
     address: IpAddr,
-    trust: Trust,
+    kind: Kind,
+    /// Whether it is one of our proxies: changed where a new configuration says otherwise.
+    trusted: AtomicBool,
     text: HeaderValue,
+}
+
+/// What the trust in a peer goes by.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Address,
+    UnixSocket,
+    /// Nothing: it speaks for somebody whom nobody names.
+    Unnamed,
 }
 
 /// Whether a peer's forwarding headers are believed (`server.trusted_proxies`).
@@ -41,7 +55,8 @@ impl Peer {
     /// The peer at an address. IPv4 in IPv6 clothes (`::ffff:192.0.2.1`) is IPv4.
     pub fn new(address: IpAddr, trusted_proxies: &[IpNet]) -> Self {
         let address = address.to_canonical();
-        Self { address, trust: trust(address, trusted_proxies), text: address_value(address) }
+        let trusted = AtomicBool::new(trust(address, trusted_proxies) == Trust::Trusted);
+        Self { address, kind: Kind::Address, trusted, text: address_value(address) }
     }
 
     /// The peer on a Unix socket, which has no address. It goes by 0.0.0.0, "this host on this network" (RFC 1122
@@ -49,13 +64,14 @@ impl Peer {
     /// that parses `X-Forwarded-For` can read it.
     pub fn on_this_host(trust: Trust) -> Self {
         let address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        Self { address, trust, text: address_value(address) }
+        let trusted = AtomicBool::new(trust == Trust::Trusted);
+        Self { address, kind: Kind::UnixSocket, trusted, text: address_value(address) }
     }
 
     /// The same peer, speaking for somebody whom it does not name.
     #[must_use]
     pub fn on_behalf_of_a_stranger(self) -> Self {
-        Self { trust: Trust::Untrusted, ..self }
+        Self { kind: Kind::Unnamed, trusted: AtomicBool::new(false), ..self }
     }
 
     /// Its address.
@@ -65,7 +81,17 @@ impl Peer {
 
     /// Whether it is one of our proxies.
     pub fn trust(&self) -> Trust {
-        self.trust
+        if self.trusted.load(Ordering::Relaxed) { Trust::Trusted } else { Trust::Untrusted }
+    }
+
+    /// Judges it by other rules, for the requests that follow on its connection.
+    pub fn judge_again(&self, trusted_proxies: &[IpNet], unix_peers: Trust) {
+        let trust = match self.kind {
+            Kind::Address => trust(self.address, trusted_proxies),
+            Kind::UnixSocket => unix_peers,
+            Kind::Unnamed => Trust::Untrusted,
+        };
+        self.trusted.store(trust == Trust::Trusted, Ordering::Relaxed);
     }
 }
 
@@ -89,7 +115,7 @@ struct Proxied {
 impl<'p> Client<'p> {
     /// Resolves the client of one request.
     pub fn resolve(peer: &'p Peer, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Self {
-        let proxied = match peer.trust {
+        let proxied = match peer.trust() {
             Trust::Untrusted => None,
             Trust::Trusted => Some(Proxied::read(peer, headers, trusted_proxies)),
         };
@@ -103,7 +129,8 @@ impl<'p> Client<'p> {
 
     /// Whether a trusted proxy stands between.
     pub fn peer_trust(&self) -> Trust {
-        self.peer.trust
+        // As it was when the client was resolved.
+        if self.proxied.is_some() { Trust::Trusted } else { Trust::Untrusted }
     }
 
     /// The host that a trusted proxy was asked for, in place of our own `Host`.

@@ -93,6 +93,11 @@ impl<T> Recent<T> {
         self.lock().retain(|_, guest| !guest.pulse.has_ended());
     }
 
+    /// Lets go of all of them: nobody asks for them any more.
+    pub fn forget_all(&self) {
+        *self.lock() = HashMap::default();
+    }
+
     /// Never contended: a worker is one thread.
     fn lock(&self) -> MutexGuard<'_, Served<T>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)

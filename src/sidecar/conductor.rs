@@ -12,7 +12,7 @@ use std::{
 use tokio::{runtime, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{listener::Bound, meter::LogStream};
+use crate::{gateway::Current, listener::Bound, meter::LogStream};
 
 /// Sees to it that things end in their order.
 pub(super) struct Conductor {
@@ -26,7 +26,8 @@ pub(super) struct Conductor {
     pub(super) hurry: CancellationToken,
     pub(super) serving: CancellationToken,
     pub(super) ending: CancellationToken,
-    pub(super) drain_delay: Duration,
+    /// Has the times of the newest configuration.
+    pub(super) current: Arc<Current>,
     pub(super) stopped: watch::Sender<bool>,
 }
 
@@ -36,9 +37,10 @@ impl Conductor {
         self.background.block_on(async {
             self.stop.cancelled().await;
             self.draining.store(true, Ordering::Release);
-            tracing::info!(delay = ?self.drain_delay, "stopping: not ready any more, still accepting");
+            let drain_delay = self.current.worker().apps().server.drain_delay;
+            tracing::info!(delay = ?drain_delay, "stopping: not ready any more, still accepting");
             tokio::select! {
-                () = tokio::time::sleep(self.drain_delay) => {}
+                () = tokio::time::sleep(drain_delay) => {}
                 () = self.hurry.cancelled() => {}
             }
             tracing::info!("stopping: no more connections, requests under way are finished");

@@ -25,7 +25,7 @@ fn logged(level: &str, format: LineFormat, act: impl FnOnce()) -> String {
     let output = Output::default();
     let meter = Meter::new(&Clock::manual(Timestamp::from_unix(0)).0);
     let stream = LogStream::new(output.clone(), &meter);
-    let subscriber = subscriber(level, format, &stream, || 1_795_254_962_007).unwrap();
+    let (subscriber, _) = subscriber(level, format, &stream, || 1_795_254_962_007).unwrap();
     subscriber::with_default(subscriber, act);
     let written = output.0.lock().unwrap().clone();
     String::from_utf8(written).unwrap()

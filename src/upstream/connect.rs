@@ -66,7 +66,7 @@ impl Connector {
     /// Prepares for an upstream.
     ///
     /// # Errors
-    /// Where the roots or our own certificate cannot be read.
+    /// Where TLS cannot use what it is to trust.
     pub fn new(url: &UpstreamUrl) -> io::Result<Self> {
         let way = match url {
             UpstreamUrl::Http(to) => Way::Tcp(to.clone()),
@@ -80,6 +80,11 @@ impl Connector {
             },
         };
         Ok(Self(Arc::new(Inner { way, authority: url.authority() })))
+    }
+
+    /// Whether it is this very one, so that each may use the other's connections.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Host and port, where a request does not name them itself.

@@ -1,12 +1,13 @@
 //! Whom we believe to be the upstream, and what we show it of ourselves (RFC 8446, RFC 6125).
 
-use std::{fs, io, sync::Arc};
+use std::{io, sync::Arc};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    sign::SingleCertAndKey,
 };
 use tokio_rustls::TlsConnector;
 
@@ -28,11 +29,8 @@ pub(super) fn connector(tls: &UpstreamTls, protocol: &[u8]) -> io::Result<TlsCon
     let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = CertificateDer::pem_slice_iter(&fs::read(&identity.certificate)?)
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(io::Error::other)?;
-            let key = PrivateKeyDer::from_pem_slice(&fs::read(&identity.private_key)?).map_err(io::Error::other)?;
-            builder.with_client_auth_cert(chain, key).map_err(io::Error::other)?
+            let shown = SingleCertAndKey::from(Arc::clone(identity.pair()));
+            builder.with_client_cert_resolver(Arc::new(shown))
         }
     };
     config.alpn_protocols = vec![protocol.to_vec()];

@@ -37,6 +37,7 @@ mod many_connections;
 mod metrics;
 mod paths;
 mod readme;
+mod reload;
 mod restarts;
 mod sign_in;
 mod smuggling;

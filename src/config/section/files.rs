@@ -6,7 +6,7 @@ use crate::{
     config::{
         fault::{Fault, Reported},
         section::{Placed, Reading, Section, Wrong, show_path},
-        source::{self, FileError, MAX_NAMED_FILE},
+        source::{FileError, MAX_NAMED_FILE},
     },
     secret::Secret,
 };
@@ -57,7 +57,7 @@ impl Section<'_> {
 
     /// The text of a file that a key names.
     pub(in crate::config) fn read_file(&self, key: &str, path: &Placed<PathBuf>) -> Reading<String> {
-        source::read_text(path, MAX_NAMED_FILE).map_err(|error| self.unreadable(key, path, &error))
+        self.report.read_text(path, MAX_NAMED_FILE).map_err(|error| self.unreadable(key, path, &error))
     }
 
     fn unreadable(&self, key: &str, path: &Placed<PathBuf>, error: &FileError) -> Reported {

@@ -2,6 +2,9 @@
 
 use std::{fs, os::unix::net::UnixListener, path::Path, process::Command, time::Duration};
 
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use tempfile::TempDir;
+
 use super::{super::*, MINIMAL, accepted, folder, upstream_of, write};
 
 #[test]
@@ -122,6 +125,12 @@ fn what_cannot_be_read_is_a_fault_and_nothing_waits() {
     assert!(both.ends_with("the configuration has 2 faults"), "{both}");
 }
 
+/// What a file of the folder holds.
+fn certificates(folder: &TempDir, name: &str) -> Vec<CertificateDer<'static>> {
+    let file = CertificateDer::pem_file_iter(folder.path().join(name)).expect("a file");
+    file.collect::<Result<_, _>>().expect("certificates")
+}
+
 #[test]
 fn a_certificate_comes_with_its_own_key_or_not_at_all() {
     let folder = folder();
@@ -138,9 +147,10 @@ fn a_certificate_comes_with_its_own_key_or_not_at_all() {
         Config::load(&[write(&folder, "vestibule.toml", &tls)])
     };
     let config = tls("tls.crt", "tls.key").expect("a pair");
-    let expected =
-        TlsIdentity { certificate: folder.path().join("tls.crt"), private_key: folder.path().join("tls.key") };
-    assert_eq!(config.server.tls, Some(Tls { identity: expected, client_ca: None }));
+    let tls_of = |config: &Config| config.server.tls.clone().expect("a table of TLS");
+    assert_eq!(tls_of(&config).identity.pair().cert, certificates(&folder, "tls.crt"));
+    assert_eq!(tls_of(&config), tls_of(&tls("tls.crt", "tls.key").expect("the same pair")));
+    assert_ne!(tls_of(&config), tls_of(&tls("app.crt", "app.key").expect("another pair")));
     for (certificate, private_key, expected) in [
         ("tls.crt", "app.key", "`private_key` does not belong to the certificate"),
         ("tls.key", "tls.crt", "the file of `certificate` holds no certificate in PEM"),
@@ -170,7 +180,7 @@ fn whoever_vouches_for_clients_must_be_an_authority() {
         Config::load(&[write(&folder, "vestibule.toml", &tls)])
     };
     let config = tls("ca.pem").expect("an authority");
-    assert_eq!(config.server.tls.and_then(|tls| tls.client_ca), Some(folder.path().join("ca.pem")));
+    assert_eq!(config.server.tls.as_ref().and_then(|tls| tls.client_ca.clone()), Some(certificates(&folder, "ca.pem")));
     for (client_ca, expected) in [
         ("empty.pem", "the file of `client_ca` holds no certificate in PEM"),
         ("tls.key", "the file of `client_ca` holds no certificate in PEM"),
@@ -191,8 +201,9 @@ fn an_app_has_a_certificate_of_its_own_only_behind_tls() {
     let both = format!("{app}\n[server.tls]\ncertificate = \"tls.crt\"\nprivate_key = \"tls.key\"\n");
     let config = Config::load(&[write(&folder, "vestibule.toml", &both)]).expect("a configuration");
     assert_eq!(
-        config.apps[0].tls.as_ref().map(|tls| tls.certificate.as_path()),
-        Some(folder.path().join("app.crt").as_path())
+        config.apps[0].tls.as_ref().map(|tls| &tls.pair().cert),
+        Some(&certificates(&folder, "app.crt")),
+        "and not the server's"
     );
 }
 

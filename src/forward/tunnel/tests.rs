@@ -42,7 +42,11 @@ fn tunnel(protocol: Protocol) -> Ends {
         let in_use = || {
             counter.fetch_add(1, Ordering::Relaxed);
         };
-        let ending = joined.carry(Some(MAX_IDLE), in_use, pin!(ended.ended()), stopping.cancelled()).await;
+        let over = async {
+            ended.ended().await;
+            Over::SessionEnded
+        };
+        let ending = joined.carry(Some(MAX_IDLE), in_use, pin!(over), stopping.cancelled()).await;
         if let Some(reason) = ending.reason() {
             joined.end(reason, [0; 4]).await;
         }

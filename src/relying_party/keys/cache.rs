@@ -57,6 +57,11 @@ impl KeyCache {
         }
     }
 
+    /// Takes over what an older cache of the same provider holds.
+    pub(in crate::relying_party) fn inherit(&self, older: &Self) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = older.known();
+    }
+
     /// Fetches the set, for no key in particular.
     pub(in crate::relying_party) async fn refresh(&self, metadata: &Metadata, deadline: Deadline) -> Fetched {
         deadline.bound(Call::Keys, self.flight.run(async || self.fetch(metadata, deadline).await)).await.flatten()

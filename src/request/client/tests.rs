@@ -166,3 +166,25 @@ fn host_scheme_and_port_come_from_the_last_proxy() {
         assert_eq!(value.as_deref(), host.map(|(_, value)| value), "{lines:?}");
     }
 }
+
+#[test]
+fn a_new_configuration_judges_who_is_there_already() {
+    let peer = |address: &str| Peer::new(address.parse().expect("an address"), &proxies());
+    let (proxy, other) = (peer("10.0.0.1"), peer("192.0.2.7"));
+    let (unix, unnamed) = (Peer::on_this_host(Trust::Trusted), peer("10.0.0.1").on_behalf_of_a_stranger());
+    let known = headers(&[("x-forwarded-for", "198.51.100.7")]);
+    let under_way = Client::resolve(&proxy, &known, &proxies());
+    let networks = ["192.0.2.0/24".parse().expect("a network")];
+    for (peer, before, after) in [
+        (&proxy, Trust::Trusted, Trust::Untrusted),
+        (&other, Trust::Untrusted, Trust::Trusted),
+        (&unix, Trust::Trusted, Trust::Untrusted),
+        (&unnamed, Trust::Untrusted, Trust::Untrusted),
+    ] {
+        assert_eq!(peer.trust(), before, "{peer:?}");
+        peer.judge_again(&networks, Trust::Untrusted);
+        assert_eq!(peer.trust(), after, "{peer:?}");
+    }
+    assert_eq!(under_way.peer_trust(), Trust::Trusted, "a request ends as it began");
+    assert_eq!(Client::resolve(&proxy, &known, &networks).address(), proxy.address());
+}

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     os::fd::OwnedFd,
+    path::Path,
     process::{ExitStatus, Stdio},
     thread,
 };
@@ -68,7 +69,7 @@ impl Surroundings {
 pub(crate) struct Process {
     child: Child,
     lines: watch::Receiver<Vec<String>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Process {
@@ -101,7 +102,7 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             read_lines(stderr, said);
         }
-        Self { child, lines, _folder: folder }
+        Self { child, lines, folder }
     }
 
     /// Waits for a line that `find` makes something of.
@@ -125,6 +126,11 @@ impl Process {
     /// Waits for a JSON line that `find` makes something of.
     pub(crate) async fn event<T>(&self, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
         self.line(what, |line| find(&serde_json::from_str(line).ok()?)).await
+    }
+
+    /// The folder that it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// All that it has printed so far, on either output.
@@ -226,6 +232,18 @@ impl Binary {
 }
 
 impl Binary {
+    /// What it was started with.
+    pub(crate) fn configuration(&self) -> &str {
+        &self.configuration
+    }
+
+    /// Puts another file in the place of its own, as editors do.
+    pub(crate) fn rewrite(&self, configuration: &str) {
+        let folder = self.process.folder();
+        std::fs::write(folder.join("next"), configuration).expect("a file in a folder of our own");
+        std::fs::rename(folder.join("next"), folder.join("vestibule.toml")).expect("two files of one folder");
+    }
+
     /// Another run with the same configuration, beside this one.
     pub(crate) async fn successor(&self, surroundings: Surroundings) -> Self {
         Self::serve(surroundings, &self.configuration).await

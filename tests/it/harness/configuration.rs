@@ -198,7 +198,8 @@ impl Configuration {
 }
 
 fn section(text: &mut String, heading: &str, usual: &[String], lines: &str) {
-    let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    // A secret and the file that it may be in are one key.
+    let key = |line: &str| line.split('=').next().unwrap_or_default().trim().trim_end_matches("_file").to_owned();
     let replaced: Vec<_> = lines.lines().map(key).collect();
     let kept = usual.iter().map(String::as_str).filter(|line| !replaced.contains(&key(line)));
     for line in std::iter::once(heading).chain(kept).chain(lines.lines()) {

@@ -1,16 +1,25 @@
 //! Vestibule in this process.
 
-use std::{io, net::SocketAddr, thread};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
 
 use serde_json::Value;
-use tokio::{runtime, sync::watch, time::timeout};
+use tokio::{
+    runtime,
+    sync::{oneshot, watch},
+    time::timeout,
+};
 use vestibule::{
     clock::Clock,
     config::Config,
     listener::Address,
-    meter::{LineFormat, LogStream, Meter},
+    meter::{LineFormat, LogStream, Meter, Reload},
     random::Random,
-    sidecar::{self, Options, Running},
+    sidecar::{self, Options, ReadAgain, Running},
 };
 
 use super::{Door, PATIENCE, patiently};
@@ -18,19 +27,35 @@ use super::{Door, PATIENCE, patiently};
 /// Runs until it is dropped.
 pub(crate) struct Sidecar {
     running: Running,
+    text: Arc<Mutex<String>>,
+    /// How often somebody has begun to read it.
+    readings: watch::Receiver<usize>,
     log: watch::Receiver<Vec<u8>>,
 }
 
 impl Sidecar {
     pub(super) fn start(configuration: &str, clock: Clock) -> Self {
-        let config = Config::parse("vestibule.toml", configuration)
+        // What it is read from the second time: a test may write another text.
+        let text = Arc::new(Mutex::new(configuration.to_owned()));
+        let (begun, readings) = watch::channel(0);
+        let read: ReadAgain = {
+            let text = Arc::clone(&text);
+            Arc::new(move || {
+                begun.send_modify(|readings| *readings += 1);
+                let text = text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                Config::parse("vestibule.toml", &text)
+            })
+        };
+        let config = read()
             .unwrap_or_else(|faults| panic!("the configuration of this test is wrong:\n{faults}\n{configuration}"));
         let (written, log) = watch::channel(Vec::new());
         let meter = Meter::new(&clock);
         let stream = LogStream::new(Memory(written), &meter);
-        let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json };
-        let running = sidecar::start(&config, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
-        Self { running, log }
+        let levels = sidecar::Levels::new(|_| {});
+        let options = Options { clock, random: Random::system(), meter, log: stream, lines: LineFormat::Json, levels };
+        let running =
+            sidecar::start(config, read, &options).unwrap_or_else(|error| panic!("it does not start: {error}"));
+        Self { running, text, readings, log }
     }
 
     /// Waits for an access line that `find` makes something of. Events go nowhere: they
@@ -46,6 +71,43 @@ impl Sidecar {
         let written = patiently(what, written).await.is_ok();
         assert!(written, "the log ended without {what}");
         found.expect("what was waited for")
+    }
+
+    /// The configuration, as it would be read now.
+    pub(crate) fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Does something while the configuration is being read: the reading began before that, and ends after it.
+    pub(crate) async fn while_it_is_read(&self, deed: impl Future<Output = ()>) -> Reload {
+        let (held, holding) = oneshot::channel();
+        let (let_go, end) = oneshot::channel::<()>();
+        let text = Arc::clone(&self.text);
+        let holder = thread::spawn(move || {
+            let _text = text.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = held.send(());
+            let _ = end.blocking_recv();
+        });
+        patiently("the text", holding).await.expect("its holder is there");
+        let mut readings = self.readings.clone();
+        readings.mark_unchanged();
+        let deed = async {
+            patiently("the reading", readings.changed()).await.expect("it runs");
+            deed.await;
+            let _ = let_go.send(());
+        };
+        let (outcome, ()) = tokio::join!(self.running.reload(), deed);
+        holder.join().expect("it did not panic");
+        outcome
+    }
+
+    /// Changes the configuration, and has it read again.
+    pub(crate) async fn reload(&self, change: impl FnOnce(&str) -> String) -> Reload {
+        {
+            let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+            *text = change(&text);
+        }
+        self.running.reload().await
     }
 
     /// To stop it, and to see it stop.
