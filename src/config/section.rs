@@ -26,7 +26,7 @@ mod duration;
 mod files;
 mod size;
 
-pub(super) use duration::show as show_duration;
+pub use duration::show as show_duration;
 
 /// What a getter gives: a value, or the proof that its absence is on record.
 pub(super) type Reading<T> = Result<T, Reported>;
