@@ -1,37 +1,58 @@
-//! The command line (contract section 2).
+//! The command line (contract section 2): one file a command.
+//!
+//! Answers go to standard output, faults and warnings to standard error, and every
+//! command ends with one of four statuses: 0 it is well, 1 it failed, 2 it was asked
+//! wrongly, 78 the configuration is invalid.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{config::Config, shutdown::Signals, sidecar, telemetry};
+mod check;
+mod completions;
+mod health;
+mod man;
+mod origin;
+mod output;
+mod serve;
+mod version;
+
+/// The arguments make no sense; clap ends with the same.
+const WRONG_USAGE: u8 = 2;
 
 /// The configuration cannot be used (`EX_CONFIG` of sysexits.h).
 const INVALID_CONFIGURATION: u8 = 78;
 
-/// Where the configuration is looked for when nobody says.
-const DEFAULT_CONFIGURATIONS: [&str; 2] = ["vestibule.toml", "/etc/vestibule/vestibule.toml"];
-
 /// An authenticating reverse proxy: signs visitors in through OpenID Connect, in front of an unmodified web app.
 #[derive(Debug, Parser)]
-#[command(name = "vestibule", version, arg_required_else_help = true)]
+#[command(
+    name = "vestibule",
+    version,
+    long_version = version::LONG,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = STATUSES,
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const STATUSES: &str = "Exit status: 0 ok, 1 failed, 2 wrong usage, 78 invalid configuration.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy
-    Serve(Serve),
-}
-
-#[derive(Debug, Args)]
-struct Serve {
-    /// A configuration file, or a folder of them; may be given several times [default: vestibule.toml, then
-    /// /etc/vestibule/vestibule.toml]
-    #[arg(long, value_name = "FILE|DIR")]
-    config: Vec<PathBuf>,
+    Serve(serve::Serve),
+    /// Judge a configuration: every fault and warning, then what it means
+    Check(check::Check),
+    /// Ask a running proxy whether it is well, as an exec probe does
+    Health(health::Health),
+    /// Print a script that completes commands and flags in a shell
+    Completions(completions::Completions),
+    /// Print the manual page, for man(1)
+    Man(man::Man),
 }
 
 /// Runs the command that the arguments name.
@@ -39,51 +60,9 @@ pub fn run() -> ExitCode {
     // Usage errors end here with status 2, `--help` and `--version` with 0.
     match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
+        Command::Health(health) => health.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
     }
-}
-
-impl Serve {
-    fn run(self) -> ExitCode {
-        let paths = if self.config.is_empty() { default_configuration() } else { self.config };
-        let config = match Config::load(&paths) {
-            Ok(config) => config,
-            Err(faults) => {
-                eprintln!("{faults}");
-                return ExitCode::from(INVALID_CONFIGURATION);
-            }
-        };
-        let mut options = sidecar::Options::default();
-        let clock = options.clock.clone();
-        match telemetry::init(&config.log, &options.log, move || clock.unix_millis()) {
-            Ok(lines) => options.lines = lines,
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::FAILURE;
-            }
-        }
-        match serve(&config, &options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                tracing::error!(%error, "vestibule cannot start");
-                ExitCode::FAILURE
-            }
-        }
-    }
-}
-
-/// The first default that exists; else the first, so that the fault names it.
-fn default_configuration() -> Vec<PathBuf> {
-    let candidates = DEFAULT_CONFIGURATIONS.map(PathBuf::from);
-    vec![candidates.iter().find(|path| path.exists()).unwrap_or(&candidates[0]).clone()]
-}
-
-fn serve(config: &Config, options: &sidecar::Options) -> Result<(), sidecar::StartError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sidecar::StartError::Runtime)?;
-    runtime.block_on(async {
-        let signals = Signals::catch().map_err(sidecar::StartError::Runtime)?;
-        let running = sidecar::start(config, options)?;
-        signals.conduct(running).await;
-        Ok(())
-    })
 }
