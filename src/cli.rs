@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::config::{App, Server};
+
 mod check;
 mod completions;
 mod health;
@@ -65,4 +67,9 @@ pub fn run() -> ExitCode {
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
     }
+}
+
+/// One of our own endpoints at an app, as it is registered at providers.
+fn endpoint(app: &App, server: &Server, name: &str) -> String {
+    format!("{}{}{}{name}", app.public_url.origin(), app.public_url.path, server.prefix)
 }

@@ -42,6 +42,24 @@ pub(super) struct Health {
     files: FileArgs,
 }
 
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Is it alive?
+    Live,
+    /// Should visitors be sent here?
+    Ready,
+}
+
+impl Question {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Live => "/livez",
+            Self::Ready => "/readyz",
+        }
+    }
+}
+
 /// Why it is not known to be well.
 #[derive(Debug, Error)]
 enum HealthError {
@@ -57,8 +75,8 @@ enum HealthError {
     Unreachable(SocketAddr, #[source] std::io::Error),
     #[error("{0} does not answer as Vestibule does: {1}")]
     Stranger(SocketAddr, #[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("{0}")]
-    NotWell(String),
+    #[error("not ready: {0}")]
+    NotReady(String),
 }
 
 impl Health {
@@ -73,9 +91,9 @@ impl Health {
                 return output::fail("where to ask is not known: name it with --address");
             }
         };
-        let path = if self.ready { "/readyz" } else { "/livez" };
-        match address.and_then(|address| ask(address, path)) {
-            Ok(answer) => output::answer(&format!("{}\n", answer.trim_end()), ExitCode::SUCCESS),
+        let question = if self.ready { Question::Ready } else { Question::Live };
+        match address.and_then(|address| ask(address, question)) {
+            Ok(answer) => output::answer(&format!("{answer}\n"), ExitCode::SUCCESS),
             Err(error) => output::fail(&error.to_string()),
         }
     }
@@ -91,40 +109,43 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn ask(address: SocketAddr, path: &'static str) -> Result<String, HealthError> {
+fn ask(address: SocketAddr, question: Question) -> Result<&'static str, HealthError> {
     let unreachable = |error| HealthError::Unreachable(address, error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unreachable)?;
     runtime.block_on(async {
-        match timeout(PATIENCE, exchange(address, path)).await {
+        match timeout(PATIENCE, exchange(address, question)).await {
             Ok(answer) => answer,
             Err(_) => Err(HealthError::TooSlow(address)),
         }
     })
 }
 
-async fn exchange(address: SocketAddr, path: &'static str) -> Result<String, HealthError> {
+async fn exchange(address: SocketAddr, question: Question) -> Result<&'static str, HealthError> {
     let stranger = |error: hyper::Error| HealthError::Stranger(address, error.into());
     let stream = TcpStream::connect(address).await.map_err(|error| HealthError::Unreachable(address, error))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(stranger)?;
     tokio::spawn(connection);
-    let request = Request::get(path).header(HOST, address.to_string()).body(Empty::<Bytes>::new());
+    let request = Request::get(question.path()).header(HOST, address.to_string()).body(Empty::<Bytes>::new());
     let request = request.map_err(|error| HealthError::Stranger(address, error.into()))?;
     let answer = sender.send_request(request).await.map_err(stranger)?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
     let body = body.map_err(|error| HealthError::Stranger(address, error))?.to_bytes();
-    let text = String::from_utf8_lossy(&body).into_owned();
-    match (status, serde_json::from_str(&text)) {
-        (StatusCode::OK, Ok(Value::Object(_))) => Ok("ready".to_owned()),
-        (StatusCode::OK, _) => Ok(text),
-        (StatusCode::SERVICE_UNAVAILABLE, Ok(readiness)) => Err(HealthError::NotWell(not_ready(&readiness))),
-        (status, _) => Err(HealthError::Stranger(address, format!("{path} answers {status}").into())),
+    let readiness: Value = serde_json::from_slice(&body).unwrap_or_default();
+    // Not the status alone: whatever else listens there may answer everything with 200.
+    match (question, status, readiness["ready"].as_bool()) {
+        (Question::Live, StatusCode::OK, _) if body.trim_ascii() == b"live" => Ok("live"),
+        (Question::Ready, StatusCode::OK, Some(true)) => Ok("ready"),
+        (Question::Ready, StatusCode::SERVICE_UNAVAILABLE, Some(false)) => {
+            Err(HealthError::NotReady(checks(&readiness)))
+        }
+        _ => Err(HealthError::Stranger(address, format!("{} answers {status} in other words", question.path()).into())),
     }
 }
 
 /// The checks of `/readyz`, in a line.
-fn not_ready(readiness: &Value) -> String {
+fn checks(readiness: &Value) -> String {
     let checks = readiness["checks"].as_object().into_iter().flatten();
     let checks = checks.filter_map(|(what, how)| Some(format!("{what}: {}", how.as_str()?)));
-    format!("not ready: {}", checks.collect::<Vec<_>>().join(", "))
+    checks.collect::<Vec<_>>().join(", ")
 }

@@ -72,7 +72,7 @@ fn config() -> Arg {
         .action(ArgAction::Append)
         .help(
             "A configuration file, or a folder of them; may be given several times\n\
-             [default: vestibule.toml, then /etc/vestibule/vestibule.toml] [env: VESTIBULE_CONFIG]",
+             [default: vestibule.toml, then /etc/vestibule/vestibule.toml]\n[env: VESTIBULE_CONFIG]",
         )
 }
 
@@ -80,11 +80,11 @@ fn config() -> Arg {
 fn flag(setting: &'static Setting) -> Option<Arg> {
     let name = setting.flag()?;
     let heading = match setting.subject {
-        Subject::App => "The app, where no file describes it",
+        Subject::App => "The app, instead of a file or over what it says",
         Subject::Provider => "Who signs people in",
         Subject::Process => "The process",
     };
-    let also = setting.secret_variable().map(|secret| format!("; the secret itself: {secret}"));
+    let also = setting.secret_variable().map(|secret| format!("]\n[env: {secret}, the secret itself"));
     let help = format!("{}\n[env: {}{}]", setting.help, setting.variable(), also.unwrap_or_default());
     Some(
         Arg::new(name)

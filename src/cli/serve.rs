@@ -4,10 +4,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{origin::OriginArgs, output};
+use super::{endpoint, origin::OriginArgs, output};
 use crate::{config::Config, shutdown::Signals, sidecar, telemetry};
 
+/// How what is said in several ways adds up.
+const PRECEDENCE: &str = "\
+Flags win over variables, and both over files, key by key. Lists have commas between their values, or a flag for each. \
+A secret itself has a variable and no flag, because every user of a machine may see the arguments of a process.";
+
 #[derive(Debug, Args)]
+#[command(after_help = PRECEDENCE)]
 pub(super) struct Serve {
     #[command(flatten)]
     origin: OriginArgs,
@@ -41,6 +47,11 @@ fn serve(config: &Config, options: &sidecar::Options) -> Result<(), sidecar::Sta
     runtime.block_on(async {
         let signals = Signals::catch().map_err(sidecar::StartError::Runtime)?;
         let running = sidecar::start(config, options)?;
+        for app in &config.apps {
+            // What a first start fails for is most often not registered.
+            let redirect_uri = endpoint(app, &config.server, "/callback");
+            tracing::info!(app = %app.id, redirect_uri, upstream = app.upstream.origin(), "an app is served");
+        }
         signals.conduct(running).await;
         Ok(())
     })

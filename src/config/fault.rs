@@ -192,13 +192,13 @@ impl Faults {
             }
             text.push('\n');
         }
-        let hidden = self.faults.len().saturating_sub(MAX_RENDERED);
-        if hidden > 0 {
-            text += &format!("and {hidden} more, which are shown once these are mended\n\n");
-        }
-        text + &match self.faults.len() {
-            1 => "the configuration has 1 fault".to_owned(),
-            n => format!("the configuration has {n} faults"),
+        let hidden = match self.faults.len().saturating_sub(MAX_RENDERED) {
+            0 => String::new(),
+            hidden => format!("and {hidden} more, which are shown once these are mended\n\n"),
+        };
+        match self.faults.len() {
+            1 => text + "the configuration has 1 fault",
+            n => format!("{text}{hidden}the configuration has {n} faults"),
         }
     }
 }

@@ -106,7 +106,7 @@ pub static SETTINGS: [Setting; 23] = {
         Setting {
             name: "access",
             value_name: "POLICY",
-            help: "Who may enter: `anyone` whom the provider signs in, or `listed`, whom --allow-… names",
+            help: "`anyone` whom the provider signs in, or `listed`: whom an --allow-… names",
             subject: App,
             key: &["access", "policy"],
             shape: Text,
@@ -151,7 +151,7 @@ pub static SETTINGS: [Setting; 23] = {
         Setting {
             name: "client-id",
             value_name: "ID",
-            help: "What the provider calls us",
+            help: "The client id that the provider has given",
             subject: Provider,
             key: &["client_id"],
             shape: Text,

@@ -18,6 +18,7 @@ mod demo {
 mod harness;
 
 mod answers;
+mod commands;
 mod cookies;
 mod departures;
 mod further_hosts;
@@ -32,6 +33,7 @@ mod listeners;
 mod logs;
 mod many_connections;
 mod metrics;
+mod one_app;
 mod paths;
 mod readme;
 mod restarts;

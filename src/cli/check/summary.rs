@@ -4,12 +4,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::{
-    App, Condition, Config, Policy, Provider, ProxyProtocol, Server,
-    access::{DomainPattern, RouteAccess},
-    provider::{ClientAuth, TrustEmail},
-    show_duration,
-    upstream::UpstreamUrl,
+use crate::{
+    cli::endpoint,
+    config::{
+        App, Condition, Config, Policy, Provider, ProxyProtocol,
+        access::{DomainPattern, RouteAccess},
+        provider::{ClientAuth, TrustEmail},
+        show_duration,
+        upstream::UpstreamUrl,
+    },
 };
 
 /// How many of a list are told; the file has the others.
@@ -97,11 +100,6 @@ impl ProviderSummary {
     }
 }
 
-/// One of our own endpoints at an app.
-fn endpoint(app: &App, server: &Server, name: &str) -> String {
-    format!("{}{}{}{name}", app.public_url.origin(), app.public_url.path, server.prefix)
-}
-
 impl AppSummary {
     fn of(app: &App) -> Self {
         let providers: Vec<_> = app.providers.iter().map(|provider| provider.id.to_string()).collect();
@@ -129,7 +127,8 @@ impl AppSummary {
 
 /// A condition in words.
 fn told(condition: &Condition, app: &App) -> String {
-    let verified = app.providers.iter().all(|provider| provider.trust_email == TrustEmail::Verified);
+    let mut meant = app.providers.iter().filter(|own| condition.provider.as_ref().is_none_or(|id| own.id == *id));
+    let verified = meant.all(|provider| provider.trust_email == TrustEmail::Verified);
     let addresses = if verified { "verified addresses" } else { "addresses" };
     let mut words = Vec::new();
     if let Some(email) = &condition.email {
@@ -174,7 +173,7 @@ impl fmt::Display for Summary {
             rows(f, "  may enter", &app.may_enter)?;
             rows(f, "  never", &app.kept_out)?;
             if app.routes > 0 {
-                row(f, "  routes", &format!("{}, of which {} public", app.routes, app.public_routes))?;
+                row(f, "  routes", &format!("{}, {} public", app.routes, app.public_routes))?;
             }
         }
         Ok(())

@@ -29,7 +29,7 @@ const WHO_MAY_ENTER: &str = "say --allow-email-domain example.com (or set VESTIB
 /// The settings of a process, each with its place among the sources of a report.
 pub(in crate::config) struct Words<'s> {
     settings: &'s Settings,
-    words: Vec<Word>,
+    given: Vec<Word>,
     /// The place of sections that stand in no file.
     made: Place,
 }
@@ -62,7 +62,7 @@ impl<'s> Words<'s> {
                 words.push(Word { setting: given.setting, by: given.by, place, text: text.clone() });
             }
         }
-        Self { settings, words, made }
+        Self { settings, given: words, made }
     }
 
     /// Goes over what the files say.
@@ -73,15 +73,15 @@ impl<'s> Words<'s> {
         for (name, meant) in &self.settings.slips {
             report.warn(None, format_args!("nothing reads the environment variable `{name}`: did you mean `{meant}`?"));
         }
-        let is_said = |subject| self.words.iter().any(|word| word.setting.subject == subject);
+        let is_said = |subject| self.given.iter().any(|word| word.setting.subject == subject);
         let is_without_files = tree.entries.is_empty() && (is_said(Subject::App) || is_said(Subject::Provider));
         for (subject, section, id) in [(Subject::App, "app", MADE_APP), (Subject::Provider, "provider", MADE_PROVIDER)]
         {
             if !is_said(subject) && !is_without_files {
                 continue;
             }
-            let is_made = !tree.entries.contains_key(section);
             let Some(table) = self.only_table(report, tree, section, subject) else { continue };
+            let is_made = table.entries.is_empty();
             self.write(subject, table);
             if is_made {
                 self.complete(report, subject, id, table);
@@ -106,7 +106,7 @@ impl<'s> Words<'s> {
             nodes.push(Node { place: self.made, value: Value::Table(Table::default()) });
         }
         if let [first, second, ..] = nodes.as_slice() {
-            for word in self.words.iter().filter(|word| word.setting.subject == subject) {
+            for word in self.given.iter().filter(|word| word.setting.subject == subject) {
                 let name = spelled(word.setting, word.by);
                 report.add(
                     Fault::at(word.place, format!("`{name}` is for one {section}, and the files have several"))
@@ -129,14 +129,19 @@ impl<'s> Words<'s> {
     /// Writes every setting of a subject, in place of what the files say of its key.
     fn write(&self, subject: Subject, table: &mut Table) {
         let mut begun: Vec<&Setting> = Vec::new();
-        for word in self.words.iter().filter(|word| word.setting.subject == subject) {
+        let mut people = None;
+        for word in self.given.iter().filter(|word| word.setting.subject == subject) {
             let Some((key, above)) = word.setting.key.split_last() else { continue };
             let Some(table) = above.iter().try_fold(&mut *table, |table, key| self.inner_table(table, key)) else {
                 continue;
             };
             let is_first = !begun.iter().any(|setting| setting.is_rival_of(word.setting));
             begun.push(word.setting);
+            if matches!(word.setting.shape, Shape::Conditions(_)) {
+                people = people.or(Some(word.place));
+            }
             if is_first {
+                // A secret and its file, and a list of people and its file, are one thing in two places.
                 let rival = key.strip_suffix("_file").map_or_else(|| format!("{key}_file"), str::to_owned);
                 table.entries.remove(&rival);
                 table.entries.remove(*key);
@@ -148,12 +153,10 @@ impl<'s> Words<'s> {
             }
         }
         // A list of people says by itself that it is one.
-        if let Some(allowed) = begun.iter().position(|setting| matches!(setting.shape, Shape::Conditions(_))) {
-            let place =
-                self.words.iter().find(|word| std::ptr::eq(word.setting, begun[allowed])).map(|word| word.place);
-            if let (Some(place), Some(access)) = (place, self.inner_table(table, "access")) {
-                access.entries.entry("policy".to_owned()).or_insert_with(|| text_entry(place, "listed"));
-            }
+        if let Some(place) = people
+            && let Some(access) = self.inner_table(table, "access")
+        {
+            access.entries.entry("policy".to_owned()).or_insert_with(|| text_entry(place, "listed"));
         }
     }
 
