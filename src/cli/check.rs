@@ -15,6 +15,7 @@ mod summary;
 use summary::Summary;
 
 #[derive(Debug, Args)]
+#[command(next_line_help = true)]
 pub(super) struct Check {
     /// Answer in JSON, on standard output
     #[arg(long)]

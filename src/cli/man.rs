@@ -1,16 +1,28 @@
 //! `vestibule man`: the manual page, made of the same words as `--help`.
 
-use std::{io, io::Write as _, process::ExitCode};
+use std::{io, process::ExitCode};
 
 use clap::{Args, Command};
 
 use super::output;
 
+/// What it is, for whoever finds it on a machine.
+const DESCRIPTION: &str = r".SH DESCRIPTION
+\fBvestibule\fR stands in front of an unmodified web application. It signs visitors in through an OpenID
+Provider, decides who may enter, keeps their sessions, and tells the application who they are in request headers.
+.PP
+Its configuration is a TOML file, or several; for one application, flags or environment variables do as well.
+";
+
+const SEE_ALSO: &str = r".SH SEE ALSO
+\fBvestibule\fR(1), also for the environment, files and exit status
+";
+
 /// What `--help` does not say.
 const FURTHER_SECTIONS: &str = r#".SH ENVIRONMENT
 A secret has a variable and no flag, because every user of a machine may see the arguments of a process.
-Each flag of \fBvestibule serve\fR has a variable, and its help names it. Lists have commas between their values.
-Flags win over variables, and both over files. Variables whose names are not known are ignored.
+Each flag of \fBvestibule serve\fR has a variable, which \fBvestibule\-serve\fR(1) names. Lists have commas between
+their values. Flags win over variables, and both over files, key by key. Other variables are ignored.
 .PP
 \fBNO_COLOR\fR, set to anything, keeps colours out of faults on a terminal.
 .PP
@@ -44,24 +56,41 @@ impl Man {
     pub(super) fn run(&self, mut command: Command) -> ExitCode {
         command.build();
         let page = match &self.command {
-            None => page(command.clone()).map(|page| page + FURTHER_SECTIONS),
+            None => whole(command),
             Some(name) => match command.find_subcommand(name) {
-                Some(found) => page(found.clone()),
+                Some(found) => part(found.clone()),
                 None => return output::misused(&format!("there is no command `{name}`")),
             },
         };
         match page {
-            Ok(page) => output::answer(&page, ExitCode::SUCCESS),
+            Ok(page) => output::answer(&String::from_utf8_lossy(&page), ExitCode::SUCCESS),
             Err(error) => output::fail(&error.to_string()),
         }
     }
 }
 
-/// A page; its sections are named so that those of `--help` which are not for man(1) stay out.
-fn page(command: Command) -> io::Result<String> {
-    let man = clap_mangen::Man::new(command).section("1");
+/// The page of the program.
+fn whole(command: Command) -> io::Result<Vec<u8>> {
+    let man = clap_mangen::Man::new(command);
     let mut page = Vec::new();
-    man.render(&mut page)?;
-    page.flush()?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    page.extend_from_slice(DESCRIPTION.as_bytes());
+    man.render_subcommands_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    page.extend_from_slice(FURTHER_SECTIONS.as_bytes());
+    Ok(page)
+}
+
+/// The page of one command.
+fn part(command: Command) -> io::Result<Vec<u8>> {
+    let man = clap_mangen::Man::new(command);
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    page.extend_from_slice(SEE_ALSO.as_bytes());
+    Ok(page)
 }

@@ -13,7 +13,7 @@ Flags win over variables, and both over files, key by key. Lists have commas bet
 A secret itself has a variable and no flag, because every user of a machine may see the arguments of a process.";
 
 #[derive(Debug, Args)]
-#[command(after_help = PRECEDENCE)]
+#[command(after_help = PRECEDENCE, next_line_help = true)]
 pub(super) struct Serve {
     #[command(flatten)]
     origin: OriginArgs,

@@ -106,7 +106,7 @@ pub static SETTINGS: [Setting; 23] = {
         Setting {
             name: "access",
             value_name: "POLICY",
-            help: "`anyone` whom the provider signs in, or `listed`: whom an --allow-… names",
+            help: "`anyone` whom the provider signs in, or `listed`: whom an --allow-* names",
             subject: App,
             key: &["access", "policy"],
             shape: Text,
@@ -114,7 +114,7 @@ pub static SETTINGS: [Setting; 23] = {
         },
         Setting {
             name: "allow-email",
-            value_name: "ADDRESS,…",
+            value_name: "ADDRESSES",
             help: "People who may enter, by verified address",
             subject: App,
             key: &["access", "allow"],
@@ -123,7 +123,7 @@ pub static SETTINGS: [Setting; 23] = {
         },
         Setting {
             name: "allow-email-domain",
-            value_name: "DOMAIN,…",
+            value_name: "DOMAINS",
             help: "Domains of verified addresses that may enter; `*.example.com` is what is below it",
             subject: App,
             key: &["access", "allow"],
@@ -132,7 +132,7 @@ pub static SETTINGS: [Setting; 23] = {
         },
         Setting {
             name: "allow-group",
-            value_name: "GROUP,…",
+            value_name: "GROUPS",
             help: "Groups that may enter (names with a comma need a file)",
             subject: App,
             key: &["access", "allow"],
@@ -177,7 +177,7 @@ pub static SETTINGS: [Setting; 23] = {
         },
         Setting {
             name: "scopes",
-            value_name: "SCOPE,…",
+            value_name: "SCOPES",
             help: "What is asked for; without it, openid,profile,email",
             subject: Provider,
             key: &["scopes"],
@@ -213,7 +213,7 @@ pub static SETTINGS: [Setting; 23] = {
         },
         Setting {
             name: "listen",
-            value_name: "ADDRESS,…",
+            value_name: "ADDRESSES",
             help: "Where visitors come in; without it, 127.0.0.1:4180",
             subject: Process,
             key: &["server", "listen"],
@@ -231,7 +231,7 @@ pub static SETTINGS: [Setting; 23] = {
         },
         Setting {
             name: "trusted-proxy",
-            value_name: "RANGE,…",
+            value_name: "RANGES",
             help: "Proxies whose X-Forwarded-* are believed: addresses, ranges or `unix`",
             subject: Process,
             key: &["server", "trusted_proxies"],

@@ -91,6 +91,7 @@ async fn every_way_to_end_has_its_status_and_its_output() {
         for (said, expected) in [(&said.stdout, stdout), (&said.stderr, stderr)] {
             assert!(said.starts_with(expected), "{arguments:?}: {said}");
             assert!(!expected.is_empty() || said.is_empty(), "{arguments:?} says {said}");
+            assert!(!said.contains("s3cr3t"), "{arguments:?}: {said}");
             assert!(!said.contains('\x1b'), "{arguments:?}: nothing is coloured that no terminal shows");
         }
     }
@@ -293,10 +294,19 @@ async fn a_shell_completes_commands_and_flags() {
 #[tokio::test]
 async fn the_manual_has_a_page_of_the_whole_and_one_of_each_command() {
     let page = say(&["man"]).await.stdout;
-    for part in [".TH vestibule 1", "vestibule\\-serve(1)", ".SH ENVIRONMENT", ".SH FILES", ".SH \"EXIT STATUS\""] {
+    for part in [
+        ".TH vestibule 1",
+        ".SH DESCRIPTION",
+        "vestibule\\-serve(1)",
+        ".SH ENVIRONMENT",
+        ".SH FILES",
+        ".SH \"EXIT STATUS\"",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    assert!(page.is_ascii(), "what troff takes as it is");
     let page = say(&["man", "serve"]).await.stdout;
+    assert!(page.is_ascii(), "{page}");
     assert!(page.contains("\\-\\-public\\-url") && page.contains("VESTIBULE_PUBLIC_URL"), "{page}");
 }
 
