@@ -1,87 +1,66 @@
-//! The command line (contract section 2).
+//! The command line (contract section 2): one file a command.
+//!
+//! Answers go to standard output, faults and warnings to standard error, and every
+//! command ends with one of four statuses: 0 it is well, 1 it failed, 2 it was asked
+//! wrongly, 78 the configuration is invalid.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{config::Config, shutdown::Signals, sidecar, telemetry};
+use crate::{
+    config::{App, Server},
+    request::Premises,
+};
 
+mod check;
+mod completions;
 mod explain;
-mod online;
+mod health;
+mod man;
+mod origin;
+mod output;
+mod serve;
+mod version;
+
+/// The arguments make no sense; clap ends with the same.
+const WRONG_USAGE: u8 = 2;
 
 /// The configuration cannot be used (`EX_CONFIG` of sysexits.h).
 const INVALID_CONFIGURATION: u8 = 78;
 
-/// Where the configuration is looked for when nobody says.
-const DEFAULT_CONFIGURATIONS: [&str; 2] = ["vestibule.toml", "/etc/vestibule/vestibule.toml"];
-
 /// An authenticating reverse proxy: signs visitors in through OpenID Connect, in front of an unmodified web app.
 #[derive(Debug, Parser)]
-#[command(name = "vestibule", version, arg_required_else_help = true)]
+#[command(
+    name = "vestibule",
+    version,
+    long_version = version::LONG,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = STATUSES,
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const STATUSES: &str = "Exit status: 0 ok, 1 failed, 2 wrong usage, 78 invalid configuration.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy
-    Serve(Serve),
-    /// Validate the configuration
-    Check(Check),
+    Serve(serve::Serve),
+    /// Judge a configuration: every fault and warning, then what it means
+    Check(check::Check),
     /// Say which route and rule decide about a request, and why
     Explain(explain::Explain),
-}
-
-#[derive(Debug, Args)]
-struct Serve {
-    /// A configuration file, or a folder of them; may be given several times [default: vestibule.toml, then
-    /// /etc/vestibule/vestibule.toml]
-    #[arg(long, value_name = "FILE|DIR")]
-    config: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct Check {
-    /// A configuration file, or a folder of them; may be given several times
-    #[arg(long, value_name = "FILE|DIR")]
-    config: Vec<PathBuf>,
-    /// Also ask the providers and the upstreams
-    #[arg(long)]
-    online: bool,
-    /// Print the findings as JSON
-    #[arg(long, requires = "online")]
-    json: bool,
-}
-
-impl Check {
-    fn run(self) -> ExitCode {
-        let paths = if self.config.is_empty() { default_configuration() } else { self.config };
-        let config = match Config::load(&paths) {
-            Ok(config) => config,
-            Err(faults) => {
-                eprintln!("{faults}");
-                return ExitCode::from(INVALID_CONFIGURATION);
-            }
-        };
-        if !self.online {
-            return ExitCode::SUCCESS;
-        }
-        match online::report(&config) {
-            Ok(report) => {
-                if self.json {
-                    println!("{}", report.to_json().unwrap_or_default());
-                } else {
-                    print!("{report}");
-                }
-                if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-            }
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        }
-    }
+    /// Ask a running proxy whether it is well, as an exec probe does
+    Health(health::Health),
+    /// Print a script that completes commands and flags in a shell
+    Completions(completions::Completions),
+    /// Print the manual page, for man(1)
+    Man(man::Man),
 }
 
 /// Runs the command that the arguments name.
@@ -91,63 +70,13 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Health(health) => health.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
     }
 }
 
-impl Serve {
-    fn run(self) -> ExitCode {
-        let paths = if self.config.is_empty() { default_configuration() } else { self.config };
-        let config = match Config::load(&paths) {
-            Ok(config) => config,
-            Err(faults) => {
-                eprintln!("{faults}");
-                return ExitCode::from(INVALID_CONFIGURATION);
-            }
-        };
-        let mut options = sidecar::Options::default();
-        let clock = options.clock.clone();
-        match telemetry::init(&config.log, &options.log, move || clock.unix_millis()) {
-            Ok((lines, levels)) => {
-                options.lines = lines;
-                options.levels = sidecar::Levels::new(move |level| {
-                    if let Err(error) = levels.set(level) {
-                        tracing::error!(%error, "log.level stays as it is");
-                    }
-                });
-            }
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::FAILURE;
-            }
-        }
-        let read_again: sidecar::ReadAgain = Arc::new(move || Config::load(&paths));
-        match serve(config, read_again, &options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                tracing::error!(%error, "vestibule cannot start");
-                ExitCode::FAILURE
-            }
-        }
-    }
-}
-
-/// The first default that exists; else the first, so that the fault names it.
-fn default_configuration() -> Vec<PathBuf> {
-    let candidates = DEFAULT_CONFIGURATIONS.map(PathBuf::from);
-    vec![candidates.iter().find(|path| path.exists()).unwrap_or(&candidates[0]).clone()]
-}
-
-fn serve(
-    config: Config,
-    read_again: sidecar::ReadAgain,
-    options: &sidecar::Options,
-) -> Result<(), sidecar::StartError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sidecar::StartError::Runtime)?;
-    runtime.block_on(async {
-        let signals = Signals::catch().map_err(sidecar::StartError::Runtime)?;
-        let running = sidecar::start(config, read_again, options)?;
-        signals.conduct(running).await;
-        Ok(())
-    })
+/// One of our own endpoints at an app, as it is registered at providers.
+fn endpoint(app: &App, server: &Server, name: &str) -> String {
+    format!("{}{}", app.public_url.origin(), Premises::new(app, &server.prefix).endpoint(name))
 }

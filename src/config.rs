@@ -1,7 +1,8 @@
 //! The configuration: read, judged and published as values that are valid by construction.
 //!
-//! The walk: [`source`] reads the files ([`files_read`] remembers which), [`tree`] makes one tree of them, each
-//! section's module takes its keys through [`section`], [`fault`] collects what is
+//! The walk: [`origin`] finds the files and [`source`] reads them ([`files_read`] remembers
+//! which), [`tree`] makes one tree of them, [`settings`] puts flags and variables over it,
+//! each section's module takes its keys through [`section`], [`fault`] collects what is
 //! wrong, and this module joins the sections.
 //!
 //! A file is read into a tree in which every value knows its place, each section
@@ -26,10 +27,12 @@ mod later;
 mod location;
 mod mask;
 mod neighbours;
+mod origin;
 mod path_pattern;
 mod pem;
 mod plain_path;
 mod section;
+mod settings;
 mod source;
 mod tree;
 mod written;
@@ -42,14 +45,18 @@ pub use app::{App, AppLimits, BearerToken, Cache, Headers};
 pub use fault::Faults;
 pub use files_read::FilesRead;
 pub use listen::{Listen, UnixPeers, UnixSocket};
+pub use origin::{OpsAddress, Origin};
 pub use provider::Provider;
+pub use section::show_duration;
 pub use server::{Limits, Log, LogFormat, ProxyProtocol, Server, Tls, TlsIdentity};
 pub use session::{KeyMaterial, SessionStore, SessionTimes};
+pub use settings::{SETTINGS, Setting, Settings, Subject};
 pub use written::Written;
 
 use fault::{Fault, Report, Reported};
 use provider::Providers;
 use section::{Reading, Section, show_path};
+use settings::Words;
 use source::{MAX_CONFIG_FILE, Source};
 use tree::{Environment, Table};
 use upstream::{HostPort, UpstreamUrl};
@@ -78,16 +85,22 @@ pub struct Config {
 impl Config {
     /// Reads files, and the `*.toml` files of folders in the order of their names, as one configuration.
     pub fn load(paths: &[PathBuf]) -> Result<Self, Faults> {
+        Self::read(&Origin { files: paths.to_vec(), settings: Settings::default() })
+    }
+
+    /// Reads files and folders as one configuration, and what flags and variables say over it.
+    pub fn read(origin: &Origin) -> Result<Self, Faults> {
         let mut report = Report::default();
-        let found: Vec<_> = paths.iter().map(|path| find_sources(&mut report, path)).collect();
+        let found: Vec<_> = origin.files.iter().map(|path| find_sources(&mut report, path)).collect();
         let sources = found.into_iter().collect::<Reading<Vec<_>>>();
+        let words = Words::add_to(&mut report, &origin.settings);
         let table = sources.map(|sources| sources.concat()).and_then(|sources| {
-            if sources.is_empty() {
-                return Err(
-                    report.add(Fault::nowhere("no configuration file is given").help("name one with --config FILE"))
-                );
+            if sources.is_empty() && !origin.settings.describe_an_app() {
+                return Err(report.add(origin::says_nothing()));
             }
-            join(&report, &sources, &|name| std::env::var_os(name))
+            let mut tree = join(&report, &sources, &|name| std::env::var_os(name))?;
+            words.go_over(&report, &mut tree);
+            Ok(tree)
         });
         Self::conclude(report, table)
     }

@@ -3,37 +3,27 @@
 //! It reads the configuration, asks nobody, and decides by the code that serves requests
 //! ([`AppRules::explain`]); what is here is the question and the words of the answer.
 
-use std::{
-    io::{self, Write as _},
-    net::IpAddr,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{net::IpAddr, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use http::{Method, Uri};
 use serde_json::Value;
 
-use super::{INVALID_CONFIGURATION, default_configuration};
+use super::{origin::FileArgs, output};
 use crate::{
     access::AppRules,
     config::{App, Config, Provider, provider::TrustEmail},
     identity::{EmailAddress, EmailTrust, Subject, Visitor},
-    request::{Host, Place, Target},
+    request::{Host, Place, Premises, Site},
 };
 
 mod words;
 
-/// The arguments make no sense (as clap has it).
-const WRONG_USAGE: u8 = 2;
-
 /// Says which route and rule decide about a request, and why, from the configuration alone.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// A configuration file, or a folder of them; may be given several times [default: vestibule.toml, then
-    /// /etc/vestibule/vestibule.toml]
-    #[arg(long, value_name = "FILE|DIR")]
-    config: Vec<PathBuf>,
+    #[command(flatten)]
+    files: FileArgs,
     /// The id of the app
     #[arg(long, value_name = "ID")]
     app: String,
@@ -71,23 +61,13 @@ fn parse_claim(text: &str) -> Result<(String, String), &'static str> {
 
 impl Explain {
     pub(super) fn run(self) -> ExitCode {
-        let paths = if self.config.is_empty() { default_configuration() } else { self.config.clone() };
-        let config = match Config::load(&paths) {
+        let config = match Config::read(&self.files.0) {
             Ok(config) => config,
-            Err(faults) => {
-                eprintln!("{faults}");
-                return ExitCode::from(INVALID_CONFIGURATION);
-            }
+            Err(faults) => return output::refuse(&faults),
         };
         match self.answer(&config) {
-            Ok(answer) => match io::stdout().write_all(answer.as_bytes()) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-                _ => ExitCode::SUCCESS,
-            },
-            Err(wrong) => {
-                eprintln!("error: {wrong}");
-                ExitCode::from(WRONG_USAGE)
-            }
+            Ok(answer) => output::answer(&answer, ExitCode::SUCCESS),
+            Err(wrong) => output::misused(&wrong),
         }
     }
 
@@ -97,20 +77,33 @@ impl Explain {
             let ids: Vec<_> = config.apps.iter().map(|app| app.id.as_str()).collect();
             format!("there is no app `{}`; the apps are: {}", self.app, ids.join(", "))
         })?;
-        let uri = self.uri(app)?;
+        let (host, uri) = self.request(app)?;
         let visitor = self.visitor(app)?;
         let mut page = words::Page::default();
-        page.line("app", format_args!("{} at {}", app.id, app.public_url.origin()));
+        page.line("app", format_args!("{} at {}{}", app.id, app.public_url.origin(), app.public_url.path));
         page.line("request", format_args!("{} {uri}", self.method));
-        let target = match Target::parse(&uri) {
-            Ok(target) => target,
+        let site = site(config, app, &host);
+        let found = match site.find(&uri) {
+            Ok(Some(found)) if found.app.id == app.id => found,
+            Ok(Some(found)) => {
+                page.line(
+                    "outcome",
+                    format_args!("the path is the app {}'s; no rule of {} is asked", found.app.id, app.id),
+                );
+                return Ok(page.text());
+            }
+            Ok(None) => {
+                page.line("outcome", "421: no app of this host has this path; no rule is asked");
+                return Ok(page.text());
+            }
             Err(error) => {
                 page.line("outcome", format_args!("400: {error}; no rule is asked"));
                 return Ok(page.text());
             }
         };
+        let target = found.target;
         words::path(&mut page, &target);
-        match target.place(&config.server.prefix) {
+        match found.premises.place(&target) {
             Ok(Place::App) => {}
             Ok(Place::Own(_)) => {
                 page.line("outcome", "one of Vestibule's own endpoints; no rule is asked");
@@ -130,18 +123,23 @@ impl Explain {
         Ok(page.text())
     }
 
-    /// What of the URL a server sees; its host must be the app's.
-    fn uri(&self, app: &App) -> Result<Uri, String> {
+    /// The host and what of the URL a server sees; the host must be the app's.
+    fn request(&self, app: &App) -> Result<(String, Uri), String> {
         let uri: Uri = self.url.parse().map_err(|error| format!("`{}` is no URL: {error}", self.url))?;
         let Some(authority) = uri.authority() else {
             let is_path = self.url.starts_with('/');
-            return if is_path { Ok(uri) } else { Err(format!("`{}` is neither a URL nor a path", self.url)) };
+            return if is_path {
+                Ok((app.public_url.host.clone(), uri))
+            } else {
+                Err(format!("`{}` is neither a URL nor a path", self.url))
+            };
         };
         let host = Host::parse(authority.as_str().as_bytes()).map_err(|error| format!("`{authority}`: {error}"))?;
-        if !app.hosts.iter().any(|known| known == host.name()) {
+        if !has_host(app, host.name()) {
             return Err(format!("{} is no host of the app {}: {}", host.name(), app.id, app.hosts.join(", ")));
         }
-        Ok(uri.path_and_query().map_or(Uri::from_static("/"), |path| Uri::from(path.clone())))
+        let target = uri.path_and_query().map_or(Uri::from_static("/"), |path| Uri::from(path.clone()));
+        Ok((host.name().to_owned(), target))
     }
 
     /// Who is signed in; `None` where nothing is said of anybody.
@@ -193,6 +191,17 @@ impl Explain {
             format!("say with --provider or --issuer how they signed in; the providers of {} are: {known}", app.id)
         })
     }
+}
+
+fn has_host(app: &App, host: &str) -> bool {
+    app.hosts.iter().any(|known| known == host) || app.wildcard_hosts.iter().any(|known| known.covers(host))
+}
+
+/// The apps of a host, of which `app` is one.
+fn site<'c>(config: &'c Config, app: &'c App, host: &str) -> Site<&'c App> {
+    let premises = |app: &App| Arc::new(Premises::new(app, &config.server.prefix));
+    let others = config.apps.iter().filter(|other| other.id != app.id && has_host(other, host));
+    others.fold(Site::of(premises(app), app), |site, other| site.and(premises(other), other))
 }
 
 #[cfg(test)]

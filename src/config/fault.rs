@@ -18,10 +18,11 @@ use std::{
 };
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
+use serde::{Serialize, Serializer};
 
 use crate::config::{
     files_read::FilesRead,
-    source::{self, FileError, Source},
+    source::{self, FileError, Kind, Source},
     written::Written,
 };
 
@@ -105,7 +106,7 @@ impl Fault {
     }
 
     fn render(&self, sources: &[Source], renderer: &Renderer) -> String {
-        let mut snippets = Vec::new();
+        let mut elements: Vec<Element<'_>> = Vec::new();
         if let Some(place) = self.place {
             let primary = Mark { place, kind: AnnotationKind::Primary, label: self.label.as_deref() };
             let related = self.related.iter().map(|(place, label)| Mark {
@@ -114,14 +115,17 @@ impl Fault {
                 label: Some(label.as_str()),
             });
             let (here, elsewhere): (Vec<_>, Vec<_>) = related.partition(|mark| mark.place.source == place.source);
-            snippets.push(snippet(sources, primary, here));
-            snippets.extend(elsewhere.into_iter().map(|mark| snippet(sources, mark, Vec::new())));
+            elements.push(snippet(sources, primary, here).into());
+            let (words, files): (Vec<_>, Vec<_>) =
+                elsewhere.into_iter().partition(|mark| sources[mark.place.source].kind() == Kind::Word);
+            elements.extend(files.into_iter().map(|mark| snippet(sources, mark, Vec::new()).into()));
+            elements.extend(words.into_iter().map(|mark| {
+                let shown = quoted(sources[mark.place.source].shown());
+                Level::NOTE.message(format!("`{shown}`: {}", mark.label.unwrap_or_default())).into()
+            }));
         }
-        let elements = snippets
-            .into_iter()
-            .map(Element::from)
-            .chain(self.why.as_deref().map(|why| Level::NOTE.message(why).into()))
-            .chain(self.help.as_deref().map(|help| Level::HELP.message(help).into()));
+        elements.extend(self.why.as_deref().map(|why| Level::NOTE.message(why).into()));
+        elements.extend(self.help.as_deref().map(|help| Level::HELP.message(help).into()));
         renderer.render(&[Level::ERROR.primary_title(self.title.as_str()).elements(elements)])
     }
 }
@@ -147,10 +151,12 @@ fn snippet<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> 
         let span = floor_char(text, mark.place.start) - first..floor_char(text, mark.place.end) - first;
         mark.kind.span(span).label(mark.label)
     };
-    Snippet::source(&text[first..last])
-        .line_start(source.line(first))
-        .path(&**source.name())
-        .annotations(marks.into_iter().map(underline))
+    let snippet = Snippet::source(&text[first..last]).annotations(marks.into_iter().map(underline));
+    match source.kind() {
+        Kind::File => snippet.line_start(source.line(first)).path(&**source.name()),
+        // It stands in no line of anything: its name is part of the text.
+        Kind::Word => snippet.line_numbering(false),
+    }
 }
 
 /// The nearest place at or before `index` where a character starts.
@@ -181,21 +187,52 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let renderer = Renderer::plain();
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl Faults {
+    /// The same as `Display`, with escape sequences for a terminal that shows colours.
+    pub fn coloured(&self) -> String {
+        self.render(&Renderer::styled())
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let mut text = String::new();
         for fault in self.all.iter().take(MAX_RENDERED) {
-            for line in fault.render(&self.sources, &renderer).lines() {
-                writeln!(f, "{}", line.trim_end())?;
+            for line in fault.render(&self.sources, renderer).lines() {
+                text.push_str(line.trim_end());
+                text.push('\n');
             }
-            writeln!(f)?;
+            text.push('\n');
         }
-        let hidden = self.all.len().saturating_sub(MAX_RENDERED);
-        if hidden > 0 {
-            writeln!(f, "and {hidden} more, which are shown once these are mended\n")?;
-        }
+        let hidden = match self.all.len().saturating_sub(MAX_RENDERED) {
+            0 => String::new(),
+            hidden => format!("and {hidden} more, which are shown once these are mended\n\n"),
+        };
         match self.all.len() {
-            1 => write!(f, "the configuration has 1 fault"),
-            n => write!(f, "the configuration has {n} faults"),
+            1 => text + "the configuration has 1 fault",
+            n => format!("{text}{hidden}the configuration has {n} faults"),
         }
+    }
+}
+
+/// For programs: each fault with its place, and no text of the sources.
+impl Serialize for Faults {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Told<'f> {
+            what: &'f str,
+            at: Option<String>,
+            why: Option<&'f str>,
+            help: Option<&'f str>,
+        }
+        serializer.collect_seq(self.all.iter().map(|fault| Told {
+            what: &fault.title,
+            at: fault.place.map(|place| self.sources[place.source].show_place(place.start)),
+            why: fault.why.as_deref(),
+            help: fault.help.as_deref(),
+        }))
     }
 }
 
@@ -264,9 +301,10 @@ impl Report {
         Written::new(Arc::clone(source.name()), source.line(place.start))
     }
 
-    /// All sources, for messages.
+    /// All files, for messages.
     pub(super) fn source_names(&self) -> String {
-        let names: Vec<_> = self.sources.iter().map(|source| format!("`{}`", quoted(source.name()))).collect();
+        let files = self.sources.iter().filter(|source| source.kind() == Kind::File);
+        let names: Vec<_> = files.map(|source| format!("`{}`", quoted(source.name()))).collect();
         names.join(", ")
     }
 
@@ -280,8 +318,7 @@ impl Report {
     pub(super) fn warn(&self, place: Option<Place>, text: impl fmt::Display) {
         self.warnings.borrow_mut().push(match place {
             Some(place) => {
-                let source = self.source(place.source);
-                format!("{}:{}: {text}", source.name(), source.line(place.start))
+                format!("{}: {text}", self.source(place.source).show_place(place.start))
             }
             None => text.to_string(),
         });
@@ -304,23 +341,29 @@ impl Report {
         self.known_keys.borrow().clone()
     }
 
-    /// The value with its warnings if nothing is on record, else everything that is, in order and once each.
+    /// The value with its warnings if nothing is on record, else everything that is.
     pub(super) fn conclude<T>(self, value: Result<T, Reported>) -> Result<(T, Vec<String>, FilesRead), Faults> {
+        match value {
+            Ok(value) if self.faults.borrow().is_empty() && self.unknown_keys.borrow().is_empty() => {
+                Ok((value, self.warnings.into_inner(), self.files.into_inner()))
+            }
+            Ok(_) => Err(self.refuse(Reported(()))),
+            Err(reported) => Err(self.refuse(reported)),
+        }
+    }
+
+    /// Everything that is on record, in order and once each.
+    pub(super) fn refuse(self, Reported(()): Reported) -> Faults {
         let known = self.known_keys.into_inner();
         let unknown = self.unknown_keys.into_inner();
         let mut faults = self.faults.into_inner();
         faults.retain(|fault| !unknown.iter().any(|unknown| unknown.explains(fault, &known)));
         faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
-        match value {
-            Ok(value) if faults.is_empty() => Ok((value, self.warnings.into_inner(), self.files.into_inner())),
-            Ok(_) | Err(Reported(())) => {
-                faults.sort_by_key(|fault| fault.place);
-                let mut seen = BTreeSet::new();
-                faults.retain(|fault| seen.insert((fault.place, fault.title.clone())));
-                let sources = self.sources.into_iter().map(Source::masked).collect();
-                Err(Faults { sources, all: faults, files: self.files.into_inner() })
-            }
-        }
+        faults.sort_by_key(|fault| fault.place);
+        let mut seen = BTreeSet::new();
+        faults.retain(|fault| seen.insert((fault.place, fault.title.clone())));
+        let sources = self.sources.into_iter().map(Source::masked).collect();
+        Faults { sources, all: faults, files: self.files.into_inner() }
     }
 }
 

@@ -27,7 +27,7 @@ mod either;
 mod files;
 mod size;
 
-pub(super) use duration::show as show_duration;
+pub use duration::show as show_duration;
 
 /// What a getter gives: a value, or the proof that its absence is on record.
 pub(super) type Reading<T> = Result<T, Reported>;

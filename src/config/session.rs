@@ -42,8 +42,8 @@ pub(super) fn read_store(section: &Section<'_>) -> Reading<()> {
     if url.is_none() {
         section.report().warn(
             None,
-            "`url` of `[store]` is not set: this version keeps sessions in memory, so that a restart signs everybody \
-             out; url = \"memory:\" says that this is meant",
+            "this version keeps sessions in memory, so that a restart signs everybody out: `store.url` (or --store-url) \
+             set to memory: says that this is meant",
         );
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Where the configuration comes from: files and folders, and the files that it names.
+//! Where the configuration comes from: files and folders, flags and variables, and the files that it names.
 //!
 //! Only regular files are opened, and only so much of them is read: a named pipe
 //! would wait for ever, and a wrong path may lead to a disk image.
@@ -21,12 +21,22 @@ pub(super) const MAX_CONFIG_FILE: u64 = 4 << 20;
 /// The largest file that a configuration names: a secret, a chain, a bundle of roots.
 pub(super) const MAX_NAMED_FILE: u64 = 1 << 20;
 
-/// One TOML text with its name.
+/// One text with its name.
 pub(super) struct Source {
     name: Arc<str>,
     text: String,
     /// Where each line but the first begins, once somebody asks: every rule of ten thousand does.
     line_starts: OnceLock<Vec<usize>>,
+    kind: Kind,
+}
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// TOML: its name is a path, and its lines have numbers.
+    File,
+    /// One flag or variable with its value, as somebody typed it.
+    Word,
 }
 
 impl fmt::Debug for Source {
@@ -39,7 +49,17 @@ impl fmt::Debug for Source {
 impl Source {
     /// A text under the name that messages give it.
     pub(super) fn new(name: impl Into<Arc<str>>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), line_starts: OnceLock::new() }
+        Self { name: name.into(), text: text.into(), line_starts: OnceLock::new(), kind: Kind::File }
+    }
+
+    /// A flag or a variable: what messages show of it is what stands before its value, and the value.
+    pub(super) fn word(name: impl Into<Arc<str>>, before: impl Into<String>, value: &str) -> Self {
+        Self { name: name.into(), text: before.into() + value, line_starts: OnceLock::new(), kind: Kind::Word }
+    }
+
+    /// What it is.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// How messages call it: its path as it was given.
@@ -68,9 +88,21 @@ impl Source {
         starts.partition_point(|start| *start <= index) + 1
     }
 
-    /// A path named in this text: relative ones start at its folder, wherever the process runs.
+    /// How messages name the place of a byte: a file with its line, or the flag or variable.
+    pub(super) fn show_place(&self, index: usize) -> String {
+        match self.kind {
+            Kind::File => format!("{}:{}", self.name, self.line(index)),
+            Kind::Word => self.name.to_string(),
+        }
+    }
+
+    /// A path named in this text: relative ones start at the folder of a file, wherever the process runs; those of a
+    /// flag or variable where it runs.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
-        Path::new(&*self.name).parent().unwrap_or(Path::new("")).join(path)
+        match self.kind {
+            Kind::File => Path::new(&*self.name).parent().unwrap_or(Path::new("")).join(path),
+            Kind::Word => PathBuf::from(path),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) mod upstream;
 pub(crate) mod wire;
 
 pub(crate) use self::{
-    binary::{Binary, Signal, Surroundings},
+    binary::{Binary, Call, Said, Signal, Surroundings},
     browser::Browser,
     client::{RawClient, Request, Response},
     configuration::{CLIENT_ID, CLIENT_SECRET, Configuration},
@@ -135,6 +135,39 @@ impl Configuration {
         stage.ready().await;
         stage
     }
+
+    /// The same without a file: only what an operator must know is told, and comes back as arguments and variables.
+    pub(crate) async fn start_binary_without_file(self, say: impl FnOnce(&Facts<'_>) -> Invocation) -> Stage<Binary> {
+        let (_, hand) = Clock::manual(START);
+        let scenery = Scenery::new(&self, Clock::system()).await;
+        let facts = Facts {
+            public_url: scenery.public_url.as_str().trim_end_matches('/'),
+            issuer: scenery.provider.issuer(),
+            upstream: scenery.upstream.address(),
+        };
+        let Invocation { arguments, variables } = say(&facts);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let binary = Binary::serve_without_file(Surroundings::with_variables(variables), &arguments).await;
+        let stage = scenery.stage(binary, hand, self);
+        stage.ready().await;
+        stage
+    }
+}
+
+/// What an operator knows before Vestibule runs.
+pub(crate) struct Facts<'f> {
+    pub(crate) public_url: &'f str,
+    pub(crate) issuer: &'f str,
+    pub(crate) upstream: SocketAddr,
+}
+
+/// How the program is called without a file.
+#[derive(Default)]
+pub(crate) struct Invocation {
+    /// After `serve`.
+    pub(crate) arguments: Vec<String>,
+    /// The environment, beside the usual one.
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 /// What stands before Vestibule comes.

@@ -280,22 +280,6 @@ async fn an_invalid_configuration_exits_with_78_and_says_all_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn wrong_usage_exits_with_2_and_help_with_0() {
-    for (arguments, code) in [
-        (&["serve", "--no-such-flag"][..], 2),
-        (&["no-such-command"], 2),
-        (&[], 2),
-        (&["--help"], 0),
-        (&["serve", "--help"], 0),
-        (&["--version"], 0),
-    ] {
-        let (status, output) = Process::run(arguments, &[]).end().await;
-        assert_eq!(status.code(), Some(code), "{arguments:?}: {output}");
-        assert!(!output.is_empty(), "{arguments:?}");
-    }
-}
-
-#[tokio::test]
 async fn an_address_that_is_taken_exits_with_1_and_names_it() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();

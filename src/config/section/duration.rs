@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, Wrong> {
 }
 
 /// A time as it would be written.
-pub(in crate::config) fn show(duration: Duration) -> String {
+pub fn show(duration: Duration) -> String {
     let unit = UNITS.iter().rev().find(|(_, unit)| duration.as_millis().is_multiple_of(unit.as_millis()));
     match unit {
         Some((name, unit)) if !duration.is_zero() => format!("{}{name}", duration.as_millis() / unit.as_millis()),

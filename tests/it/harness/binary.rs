@@ -1,6 +1,8 @@
 //! The real program: its command line, its output, its signals, its exit.
 
 use std::{
+    env,
+    ffi::OsString,
     net::SocketAddr,
     os::fd::OwnedFd,
     path::Path,
@@ -43,6 +45,7 @@ pub(crate) struct Surroundings {
     shell: String,
     stdin: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
+    variables: Vec<(String, String)>,
 }
 
 impl Surroundings {
@@ -61,7 +64,12 @@ impl Surroundings {
         };
         let said = format!("export LISTEN_PID=$$ LISTEN_FDS={} LISTEN_FDNAMES={names}", sockets.len());
         let mut sockets = sockets.into_iter();
-        Self { shell: format!("{moved}; {said}"), stdin: sockets.next(), stderr: sockets.next() }
+        Self { shell: format!("{moved}; {said}"), stdin: sockets.next(), stderr: sockets.next(), ..Self::default() }
+    }
+
+    /// An environment with these variables.
+    pub(crate) fn with_variables(variables: Vec<(String, String)>) -> Self {
+        Self { variables, ..Self::default() }
     }
 }
 
@@ -80,11 +88,8 @@ impl Process {
 
     /// The same, started by something else than a test.
     pub(crate) fn run_in(surroundings: Surroundings, arguments: &[&str], files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        for (name, content) in files {
-            std::fs::write(folder.path().join(name), content).expect("a file in a folder of our own");
-        }
-        let Surroundings { shell, stdin, stderr } = surroundings;
+        let folder = folder_with(files);
+        let Surroundings { shell, stdin, stderr, variables } = surroundings;
         let mut command = if shell.is_empty() {
             Command::new(env!("CARGO_BIN_EXE_vestibule"))
         } else {
@@ -93,7 +98,8 @@ impl Process {
             command.args(["-c", &format!("{shell}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_vestibule")]);
             command
         };
-        command.args(arguments).current_dir(folder.path()).env_remove("RUST_LOG");
+        command.args(arguments).current_dir(folder.path());
+        own_environment(&mut command, variables);
         command.stdin(stdin.map_or_else(Stdio::null, Stdio::from)).stdout(Stdio::piped());
         command.stderr(stderr.map_or_else(Stdio::piped, Stdio::from)).kill_on_drop(true);
         let mut child = command.spawn().expect("cargo has built the program");
@@ -198,6 +204,65 @@ fn read_lines(from: impl AsyncRead + Unpin + Send + 'static, to: watch::Sender<V
     });
 }
 
+fn folder_with(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).expect("a file in a folder of our own");
+    }
+    folder
+}
+
+/// Leaves out what the program would heed of the environment that the tests run in.
+fn own_environment(command: &mut Command, variables: Vec<(String, String)>) {
+    let heeded = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("VESTIBULE_") || ["RUST_LOG", "NO_COLOR", "COLUMNS"].contains(&name.as_ref())
+    };
+    for name in env::vars_os().map(|(name, _)| name).filter(heeded) {
+        command.env_remove(name);
+    }
+    command.envs(variables);
+}
+
+/// A run that ends by itself, with its two outputs apart.
+#[derive(Default)]
+pub(crate) struct Call<'c> {
+    /// After the program's name.
+    pub(crate) arguments: &'c [&'c str],
+    /// In the folder that it runs in.
+    pub(crate) files: &'c [(&'c str, &'c str)],
+    /// Beside those of the tests themselves.
+    pub(crate) variables: &'c [(&'c str, &'c str)],
+    /// Where it writes instead of into these tests.
+    pub(crate) stdout: Option<OwnedFd>,
+    /// The same.
+    pub(crate) stderr: Option<OwnedFd>,
+}
+
+/// What a run has come to.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Call<'_> {
+    pub(crate) async fn end(self) -> Said {
+        let folder = folder_with(self.files);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        command.args(self.arguments).current_dir(folder.path());
+        let variables = self.variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        own_environment(&mut command, variables.collect());
+        command.stdin(Stdio::null()).stdout(self.stdout.map_or_else(Stdio::piped, Stdio::from));
+        command.stderr(self.stderr.map_or_else(Stdio::piped, Stdio::from)).kill_on_drop(true);
+        let child = command.spawn().expect("cargo has built the program");
+        let output = patiently("its end", child.wait_with_output()).await.expect("it can be waited for");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+        Said { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
 /// `vestibule serve`, up and running.
 pub(crate) struct Binary {
     /// The process itself.
@@ -211,6 +276,16 @@ impl Binary {
     pub(crate) async fn serve(surroundings: Surroundings, configuration: &str) -> Self {
         let arguments = ["serve", "--config", "vestibule.toml"];
         let process = Process::run_in(surroundings, &arguments, &[("vestibule.toml", configuration)]);
+        Self::listening(process, configuration).await
+    }
+
+    /// Runs it without a file: these arguments come after `serve`.
+    pub(crate) async fn serve_without_file(surroundings: Surroundings, arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = ["serve"].iter().chain(arguments).copied().collect();
+        Self::listening(Process::run_in(surroundings, &arguments, &[]), "").await
+    }
+
+    async fn listening(process: Process, configuration: &str) -> Self {
         let (address, ops) = process
             .line("the line that says where it listens", |line| {
                 let event: Option<Value> = serde_json::from_str(line).ok();

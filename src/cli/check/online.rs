@@ -12,13 +12,13 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::{
+    cli::endpoint,
     clock::Clock,
     config::{
         App, Config, Provider,
         provider::{ClientAuth, SigningAlgorithm},
     },
     relying_party::{ClientError, ClientStanding, Error, Metadata, Rehearsal, RelyingParty},
-    request::Premises,
     upstream::Connector,
 };
 
@@ -68,18 +68,13 @@ impl Row {
 }
 
 /// What `check --online` prints.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct Report(Vec<Row>);
 
 impl Report {
     /// Whether nothing fails.
     pub(super) fn is_good(&self) -> bool {
         self.0.iter().all(|row| row.verdict != Verdict::Fail)
-    }
-
-    /// The rows as a JSON array.
-    pub(super) fn to_json(&self) -> serde_json::Result<String> {
-        serde_json::to_string_pretty(&self.0)
     }
 }
 
@@ -123,10 +118,7 @@ fn apps_of<'c>(config: &'c Config, provider: &Provider) -> impl Iterator<Item = 
 
 async fn of_provider(config: &Config, provider: &Arc<Provider>) -> Vec<Row> {
     let of = format!("provider {}", provider.id);
-    let below = |app: &App, endpoint: &str| {
-        let premises = Premises::new(app, &config.server.prefix);
-        format!("{}{}", app.public_url.origin(), premises.endpoint(endpoint))
-    };
+    let below = |app: &App, name: &str| endpoint(app, &config.server, name);
     let redirect_uris: Vec<_> = apps_of(config, provider).map(|app| below(app, "/callback")).collect();
     let Some(redirect_uri) = redirect_uris.first() else {
         return vec![
