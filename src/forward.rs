@@ -25,7 +25,7 @@ use crate::{
     config,
     identity::Visitor,
     request::{self, Client, Removals, Target, Upgrade, client::Trust},
-    session::{Pulse, Sessions},
+    session::{Pulse, Sessions, cookie::upstream::Family},
     upstream::{self, Affinity, Claim, Person, RequestBody, ResponseBody, Upstream},
 };
 
@@ -47,6 +47,8 @@ pub struct Front {
     /// The origins whose pages may change protocols here.
     upgrade_origins: Vec<String>,
     method_overrides: MethodOverrides,
+    /// The cookies that stay between us and the browser.
+    own_cookies: Family,
     /// How long a tunnel may rest.
     idle: Option<Duration>,
     proto: HeaderValue,
@@ -60,6 +62,7 @@ impl Front {
     pub fn new(app: &config::App, rules: &AppRules) -> Self {
         Self {
             method_overrides: rules.method_overrides(),
+            own_cookies: Family::new(&app.session.cookie.name),
             idle: app.limits.idle,
             upgrade_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
             origins: Origins::new(app, &app.upstream.origin()),
@@ -185,7 +188,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     }
     let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
     let Some((upgrade, visitor)) = offered.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) else {
-        return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, protection)));
+        return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, &front.own_cookies, protection)));
     };
     let protocol = upgrade.taken(response.headers()).ok_or(upstream::Error::UnaskedSwitch)?;
     let tunnel = Tunnel {
@@ -197,7 +200,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         sessions: Arc::clone(sessions),
         idle: front.idle,
     };
-    let response = response_head::cleanse(response.map(drop), &front.origins, protection);
+    let response = response_head::cleanse(response.map(drop), &front.origins, &front.own_cookies, protection);
     Ok(Forwarded::Switch(response, Box::new(tunnel)))
 }
 
@@ -227,7 +230,7 @@ pub fn upstream_head(
     mut headers: HeaderMap,
     removals: Removals,
 ) -> HeaderMap {
-    request_head::cleanse(&mut headers, removals, front.method_overrides);
+    request_head::cleanse(&mut headers, removals, front.method_overrides, &front.own_cookies);
     request_head::set(&mut headers, front, client, request_id);
     for (name, value) in identity.into_iter().flat_map(IdentityHeaders::iter) {
         headers.insert(name, value.clone());

@@ -8,27 +8,32 @@ use hyper::body::Incoming;
 use crate::{
     access::{Decision, RouteMatch},
     clock::instant,
+    config::session::SameSite,
     forward::{self, Forwarded, Passage, PassingSession},
     request::{self, Audience, Client, Fields, Place, Target, framing},
 };
 
 mod anonymous;
 mod answer;
+mod app_sign_out;
 mod apps;
 mod body;
 mod connection;
 mod guest;
+mod initiator;
 mod own;
 mod refusal;
 mod sign_ins;
 mod worker;
 
+pub use app_sign_out::LogoutPaths;
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection, Doing, Heard};
 pub use sign_ins::SignIns;
 pub use worker::Worker;
 
+use initiator::Initiator;
 use refusal::Refusal;
 use worker::{Finish, RequestId, Trace};
 
@@ -116,6 +121,15 @@ async fn walk(
     let guest = visit.trace.guest.as_deref();
     match app.rules.decide(route, client.address(), guest.map(guest::signed_in)) {
         Decision::Permit(permit) => {
+            // Other sites' frames have this cookie, and so have their forms and scripts (threats 6 and 9).
+            if app.config.session.cookie.same_site == SameSite::None
+                && guest.is_some()
+                && !head.method.is_safe()
+                && Initiator::of(&head.headers, &app.login.origins.own) != Initiator::Own
+            {
+                return Err(Refusal::ForeignRequest);
+            }
+            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(&app, &target, &head));
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
             let passage = Passage {
@@ -136,7 +150,13 @@ async fn walk(
             let forwarded = forwarded.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(match forwarded {
-                Forwarded::Answer(response) => response.map(Body::upstream),
+                Forwarded::Answer(response) => {
+                    let answer = response.map(Body::upstream);
+                    match ending {
+                        None => answer,
+                        Some(secret) => Box::pin(app_sign_out::end(&app, visit.trace, &secret, answer)).await?,
+                    }
+                }
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
             })
         }

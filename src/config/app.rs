@@ -12,10 +12,18 @@ use crate::{
         location, pem,
         provider::{Providers, parse_name, read_id},
         section::{Placed, Reading, Section, Unique, Wrong},
+        session::SessionSection,
         upstream::{UpstreamUrl, read_upstream},
     },
     identity::{AppId, ProviderId},
 };
+
+pub(super) mod callback_url;
+mod cookies;
+mod sign_out;
+
+pub use cookies::{AppSession, SessionCookie};
+pub use sign_out::{ClearCookie, SignOut};
 
 /// What a file without any app is shown.
 const EXAMPLE: &str = "\
@@ -50,6 +58,12 @@ pub struct App {
     pub providers: Vec<Arc<Provider>>,
     /// `preserve_host`
     pub preserve_host: bool,
+    /// `[app.session]`
+    pub session: AppSession,
+    /// The one redirect URI of several apps, where this one is among them (`callback_url`).
+    pub shared_callback: Option<String>,
+    /// `logout_paths`, `clear_cookies`, `post_logout_url`, `post_logout_urls`
+    pub sign_out: SignOut,
     /// `[app.tls]`: a certificate of its own, chosen by SNI.
     pub tls: Option<TlsIdentity>,
     /// `[app.limits]`
@@ -86,6 +100,13 @@ impl PublicUrl {
     /// The same for another host of the app.
     pub fn origin_at(&self, host: &str) -> String {
         Self { host: host.to_owned(), ..self.clone() }.origin()
+    }
+}
+
+impl App {
+    /// Where the provider sends its answers back to: to be registered there.
+    pub fn redirect_uri(&self, prefix: &str) -> String {
+        self.shared_callback.clone().unwrap_or_else(|| callback_url::own_callback(&self.public_url, prefix))
     }
 }
 
@@ -133,6 +154,7 @@ impl Scheme {
 pub(super) struct Draft {
     app: App,
     providers: Vec<ProviderId>,
+    callback_url: Option<Placed<Url>>,
     /// Where its `upstream` is.
     pub(super) upstream: Place,
     /// Where its certificate is, if it has one.
@@ -167,16 +189,26 @@ impl Draft {
 }
 
 /// Reads all `[[app]]` sections.
-pub(super) fn read_apps(root: &Section<'_>, providers: &Providers) -> Reading<Vec<Draft>> {
+pub(super) fn read_apps(
+    root: &Section<'_>,
+    providers: &Providers,
+    session: Reading<&SessionSection>,
+) -> Reading<Vec<Draft>> {
     let (mut ids, mut hosts) = (Unique::new("the id"), Unique::new("the host"));
-    let apps = root.tables("app", "app", |section| read_app(section, providers, &mut ids, &mut hosts));
+    let apps = root.tables("app", "app", |section| read_app(section, providers, session, &mut ids, &mut hosts));
     if apps.is_empty() {
         return Err(root.missing("app", "there would be nothing to stand in front of", EXAMPLE));
     }
     apps.into_iter().collect()
 }
 
-fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, hosts: &mut Unique) -> Reading<Draft> {
+fn read_app(
+    section: &Section<'_>,
+    providers: &Providers,
+    session: Reading<&SessionSection>,
+    ids: &mut Unique,
+    hosts: &mut Unique,
+) -> Reading<Draft> {
     let id = read_id(section, "wiki", ids);
     let name = section.optional("name", parse_name);
     let public_url = read_public_url(section);
@@ -190,9 +222,13 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let access = section.table("access", "app.access", |section| access::read_access(section, scope));
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section);
+    let callback_url = callback_url::read(section, session);
+    let sign_out = sign_out::read(section, session.ok().map(|session| session.cookie.name.as_str()));
+    let session = cookies::read(section, public_url.as_ref().map_err(|reported| *reported), session);
     let (id, upstream) = (AppId::new(id?.value), upstream?);
     Ok(Draft {
         providers: own_providers?,
+        callback_url: callback_url?,
         upstream: upstream.place,
         certificate: section.place_of("tls"),
         app: App {
@@ -203,6 +239,9 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             upstream: upstream.value,
             providers: Vec::new(),
             preserve_host: preserve_host?,
+            session: session?,
+            shared_callback: None,
+            sign_out: sign_out?,
             tls: tls?,
             limits: limits?,
             access: access?,

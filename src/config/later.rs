@@ -9,10 +9,7 @@ const KEYS: [(&str, &[&str]); 9] = [
     ("", &["mail", "pages", "compat"]),
     ("server", &["admin_socket", "admin_url", "health_path", "admins", "compat"]),
     ("store", &["audit_retention"]),
-    (
-        "session",
-        &["recheck", "max_staleness", "outage_grace", "persistent", "same_site", "cookie_name", "cookie_domain"],
-    ),
+    ("session", &["recheck", "max_staleness", "outage_grace"]),
     (
         "provider",
         &[
@@ -68,11 +65,6 @@ const KEYS: [(&str, &[&str]); 9] = [
             "category",
             "strip_path",
             "callback_path",
-            "callback_url",
-            "post_logout_url",
-            "post_logout_urls",
-            "logout_paths",
-            "clear_cookies",
             "merge_slashes",
             "cors_preflight",
             "allowed_origins",
@@ -82,7 +74,6 @@ const KEYS: [(&str, &[&str]); 9] = [
             "catalog",
             "open_to_public",
             "headers",
-            "session",
             "sign_in",
         ],
     ),

@@ -4,11 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::SignIns;
+use super::{LogoutPaths, SignIns};
 use crate::{
     access::AppRules,
     config,
     forward::Front,
+    identity::AppId,
     login::Login,
     meter::{AppMeter, Meter},
     pages::Pages,
@@ -48,6 +49,8 @@ pub struct App {
     pub rules: AppRules,
     /// Signing in and out.
     pub login: Login,
+    /// The app's own sign-out, if it has told us of one.
+    pub logout_paths: Option<LogoutPaths>,
     /// The way through.
     pub front: Front,
     /// How connections to its upstream come to stand.
@@ -91,6 +94,11 @@ impl Apps {
     /// The app of a host (lower case, without its port).
     pub fn find(&self, host: &str) -> Option<&Arc<App>> {
         self.by_host.get(host).and_then(|&place| self.all.get(place))
+    }
+
+    /// The app of an id.
+    pub fn named(&self, id: &AppId) -> Option<&Arc<App>> {
+        self.all.iter().find(|app| app.config.id == *id)
     }
 
     /// All of them, by their place.

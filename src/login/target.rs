@@ -37,7 +37,12 @@ impl ReturnTarget {
 
     /// A target that somebody asked for; whatever is not surely on an origin of ours becomes the root.
     pub fn parse(asked: &str, origins: &Origins) -> Self {
-        Self::checked(asked, origins).map_or_else(Self::root, Self)
+        Self::ours(asked, origins).unwrap_or_else(Self::root)
+    }
+
+    /// The same, where whatever is not surely ours is not the root but nothing.
+    pub fn ours(asked: &str, origins: &Origins) -> Option<Self> {
+        Self::checked(asked, origins).map(Self)
     }
 
     fn checked(asked: &str, origins: &Origins) -> Option<String> {

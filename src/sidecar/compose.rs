@@ -7,21 +7,30 @@ use tokio::runtime;
 use super::{Options, StartError};
 use crate::{
     access::AppRules,
-    config::{Config, SessionStore},
+    config::{
+        self, Config, SessionStore,
+        session::{CookieReach, Persistence},
+    },
     forward::Front,
-    gateway::{App, Apps},
-    login::{Login, Origins, Party, Redeemed},
+    gateway::{App, Apps, LogoutPaths},
+    login::{self, Login, Origins, Party, Redeemed, SignedOutPlaces},
     meter::ProviderCall,
     pages::Pages,
     relying_party::{Call, RelyingParty},
     seal::KeyRing,
-    session::{Sessions, cookie::CookieNames},
+    session::{
+        Home, Sessions,
+        cookie::{CookieNames, Keep},
+    },
     store::MemoryStore,
     upstream::Connector,
 };
 
 /// What the seal of an attempt's cookie is for.
 const ATTEMPT_PURPOSE: &str = "sign-in attempt";
+
+/// What the seal of a sign-out's `state` is for.
+const SIGN_OUT_PURPOSE: &str = "sign-out state";
 
 /// What requests are answered with.
 pub(super) struct Parts {
@@ -42,7 +51,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
     let sessions = Arc::new(Sessions::new(
         store.clone(),
         store,
-        config.session.clone(),
+        config.session.longest,
         clock.clone(),
         random.clone(),
         meter.clone(),
@@ -70,15 +79,24 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
         .map(|(place, app)| {
             let of_this_app = |party: &&Party| app.providers.iter().any(|p| p.id == party.relying_party.provider().id);
             let login = Login {
-                app: app.id.clone(),
+                home: Home::of(app),
                 origins: Origins {
                     own: app.public_url.origin(),
                     apps: Arc::clone(&origins),
                     prefix: config.server.prefix.clone(),
                 },
-                cookies: CookieNames::new(app.public_url.scheme),
+                redirect_uri: app.redirect_uri(&config.server.prefix),
+                cookies: CookieNames::of(app),
+                keep_session: match app.session.cookie.persistence {
+                    Persistence::UntilBrowserCloses => Keep::UntilBrowserCloses,
+                    Persistence::ForLifetime => Keep::For(app.session.times.lifetime),
+                },
+                expirations: login::expirations(app),
+                signed_out: SignedOutPlaces::new(&app.sign_out),
                 parties: parties.iter().filter(of_this_app).cloned().collect(),
                 sealer: ring.sealer(ATTEMPT_PURPOSE),
+                realm: attempt_realm(app),
+                sign_out_sealer: ring.sealer(SIGN_OUT_PURPOSE),
                 redeemed: redeemed.clone(),
                 sessions: Arc::clone(&sessions),
                 background: background.clone(),
@@ -89,6 +107,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             Ok(App {
                 place,
                 config: Arc::clone(app),
+                logout_paths: LogoutPaths::new(&app.sign_out.paths),
                 front: Front::new(app, &rules),
                 rules,
                 login,
@@ -101,6 +120,14 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
     let pages = Arc::new(Pages::new(&config.server.prefix));
     let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), pages, meter, random);
     Ok(Parts { apps: Arc::new(apps), sessions, parties })
+}
+
+/// Among whom a sign-in may be finished that begins at an app: a domain has a dot, and no app's id has one.
+fn attempt_realm(app: &config::App) -> String {
+    match (&app.shared_callback, &app.session.cookie.reach) {
+        (Some(_), CookieReach::Siblings(domain)) => domain.clone(),
+        (Some(_) | None, _) => app.id.to_string(),
+    }
 }
 
 /// The counter of a call.

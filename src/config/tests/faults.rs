@@ -7,6 +7,7 @@ mod app;
 mod language;
 mod provider;
 mod server;
+mod session;
 
 const PROVIDER: [(&str, &str); 3] =
     [("id", "\"company\""), ("issuer", "\"https://id.example.com\""), ("client_id", "\"wiki\"")];
