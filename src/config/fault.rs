@@ -330,6 +330,7 @@ pub(super) fn brackets(section: &str) -> String {
         "condition" => "a condition".to_owned(),
         "provider.claims" => "`claims`".to_owned(),
         "app.upstream_tls" => "`upstream_tls`".to_owned(),
+        "app.clear_cookies" => "a cookie of `clear_cookies`".to_owned(),
         section => format!("`[{section}]`"),
     }
 }

@@ -29,9 +29,8 @@ impl Initiator {
             (Some(b"same-origin"), _) => Self::Own,
             (Some(b"same-site"), _) => Self::Sibling,
             (Some(b"none"), _) => Self::Visitor,
-            (Some(_), _) => Self::Foreign,
             (None, Some(origin)) if origin == own.as_bytes() => Self::Own,
-            (None, Some(_)) => Self::Foreign,
+            (Some(_), _) | (None, Some(_)) => Self::Foreign,
             (None, None) => Self::Unsaid,
         }
     }

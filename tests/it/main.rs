@@ -36,6 +36,7 @@ mod paths;
 mod readme;
 mod restarts;
 mod sign_in;
+mod sign_out;
 mod smuggling;
 mod tls;
 mod transport;

@@ -293,7 +293,7 @@ fn faults_of_signing_out() {
     the configuration has 1 fault
     "#);
     insta::assert_snapshot!(an_app("clear_cookies = [{ path = \"/\" }]"), @r#"
-    error: `name` is missing in `[app.clear_cookies]`
+    error: `name` is missing in a cookie of `clear_cookies`
      --> vestibule.toml:2:18
       |
     2 | clear_cookies = [{ path = "/" }]
