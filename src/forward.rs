@@ -22,7 +22,10 @@ use thiserror::Error;
 
 use crate::{
     access::{AppRules, MethodOverrides, Permit},
-    config,
+    config::{
+        self,
+        app::{BasePath, PublicUrl, WildcardHost},
+    },
     identity::Visitor,
     request::{self, Client, Removals, Target, Upgrade, client::Trust},
     session::{Pulse, Sessions, cookie::upstream::Family},
@@ -46,6 +49,8 @@ pub struct Front {
     origins: Origins,
     /// The origins whose pages may change protocols here.
     upgrade_origins: Vec<String>,
+    /// Those of hosts that a `*.` of the app stands for.
+    upgrade_origins_below: Vec<WildcardOrigin>,
     method_overrides: MethodOverrides,
     /// The cookies that stay between us and the browser.
     own_cookies: Family,
@@ -53,6 +58,8 @@ pub struct Front {
     idle: Option<Duration>,
     proto: HeaderValue,
     port: HeaderValue,
+    /// The path that the upstream does not know of.
+    prefix: Option<HeaderValue>,
     /// The upstream's own `Host`, where the visitor's is not preserved.
     upstream_host: Option<HeaderValue>,
 }
@@ -65,9 +72,17 @@ impl Front {
             own_cookies: Family::new(&app.session.cookie.name),
             idle: app.limits.idle,
             upgrade_origins: app.hosts.iter().map(|host| app.public_url.origin_at(host)).collect(),
+            upgrade_origins_below: app
+                .wildcard_hosts
+                .iter()
+                .map(|host| WildcardOrigin { public_url: app.public_url.clone(), host: host.clone() })
+                .collect(),
             origins: Origins::new(app, &app.upstream.origin()),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
+            prefix: (app.paths.base == BasePath::Stripped && !app.public_url.path.is_empty())
+                .then(|| HeaderValue::from_str(&app.public_url.path).ok())
+                .flatten(),
             upstream_host: (!app.preserve_host)
                 .then(|| HeaderValue::from_str(&app.upstream.authority()).ok())
                 .flatten(),
@@ -83,8 +98,27 @@ impl Front {
     /// can ask for a WebSocket only, always says where it comes from (RFC 6455 §10.2);
     /// others need not say anything.
     fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
-        let ours = |origin: &HeaderValue| self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
+        let ours = |origin: &HeaderValue| {
+            self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes())
+                || self.upgrade_origins_below.iter().any(|below| below.covers(origin))
+        };
         headers.get_all(ORIGIN).iter().all(ours)
+    }
+}
+
+/// `https://*.review.example.com`
+#[derive(Debug)]
+struct WildcardOrigin {
+    public_url: PublicUrl,
+    host: WildcardHost,
+}
+
+impl WildcardOrigin {
+    fn covers(&self, origin: &HeaderValue) -> bool {
+        let origin = origin.to_str().unwrap_or_default();
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        self.host.covers(host) && self.public_url.origin_at(host) == origin
     }
 }
 
@@ -169,7 +203,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     if expects {
         head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
-    head.uri = Uri::from(target.path_and_query().clone());
+    head.uri = Uri::from(target.forwarded().clone());
 
     let (mut response, offered) = match upgrade.zip(visitor_side) {
         None => {

@@ -10,7 +10,7 @@ use crate::{
     clock::instant,
     config::session::SameSite,
     forward::{self, Forwarded, Passage, PassingSession},
-    request::{self, Audience, Client, Fields, Place, Target, framing},
+    request::{self, Audience, Client, Fields, Found, FramingError, Place, framing},
 };
 
 mod anonymous;
@@ -35,7 +35,7 @@ pub use worker::Worker;
 
 use initiator::Initiator;
 use refusal::Refusal;
-use worker::{Finish, RequestId, Trace};
+use worker::{Finish, Purpose, RequestId, Trace};
 
 /// Answers one request; it always has an answer.
 pub async fn handle(
@@ -54,6 +54,7 @@ pub async fn handle(
         client: connection.peer.address(),
         app: None,
         guest: None,
+        purpose: Purpose::Visit,
     };
     // Dropped with this future where the visitor leaves before there is an answer.
     let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
@@ -91,32 +92,41 @@ async fn walk(
         visit.referer = head.headers.get(REFERER).cloned();
     }
     apps.head_limits.check(&head)?;
-    let host = framing::check(&head, &fields)?;
+    let host = match framing::check(&head, &fields) {
+        // Load balancers ask by address, and some in HTTP/1.0 without any host.
+        Ok(_) | Err(FramingError::NoHost | FramingError::Host(_)) if apps.is_health_probe(&head) => {
+            visit.trace.purpose = Purpose::HealthProbe;
+            return answer::health(worker, &head.method);
+        }
+        host => host?,
+    };
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
     visit.trace.client = client.address();
     if let Some(id) = RequestId::given(&client, &head.headers) {
         visit.trace.id = id;
     }
     let host = client.forwarded_host().unwrap_or(host);
-    let app = Arc::clone(apps.find(host.name()).ok_or(Refusal::UnknownHost)?);
-    visit.trace.app = Some(Arc::clone(&app));
+    let site = apps.site(host.name()).ok_or(Refusal::UnknownHost)?;
+    // A target that is refused is still a request to the app that has the whole host.
+    visit.trace.app = site.only().map(Arc::clone);
+    let Found { app, target, .. } = site.find(&head.uri)?.ok_or(Refusal::UnknownPath)?;
+    visit.trace.app.get_or_insert_with(|| Arc::clone(app));
     connection.activity.may_rest(app.config.limits.idle);
-    let target = Target::parse(&head.uri)?;
     visit.trace.path = Some(target.path_and_query().clone());
 
     // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
     let is_astray =
         |visit: &Visit<'_>| visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
-    if let Place::Own(endpoint) = target.place(&apps.prefix)? {
+    if let Place::Own(endpoint) = app.premises.place(&target)? {
         if is_astray(visit) {
-            return Ok(answer::at_public_url(&app, &target));
+            return Ok(answer::at_public_url(app, &target));
         }
-        return Box::pin(own::answer(worker, &app, visit, &client, endpoint, &head, body)).await;
+        return Box::pin(own::answer(worker, app, visit, &client, endpoint, &head, body)).await;
     }
     let route = app.rules.route(&head.method, &target);
     visit.trace.guest = match route {
         RouteMatch::Public(_) => None,
-        RouteMatch::Default => guest::find(worker, &app, &head.headers, visit.trace.started).await?,
+        RouteMatch::Default => guest::find(worker, app, &head.headers, visit.trace.started).await?,
     };
     let guest = visit.trace.guest.as_deref();
     match app.rules.decide(route, client.address(), guest.map(guest::signed_in)) {
@@ -160,8 +170,8 @@ async fn walk(
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
             })
         }
-        Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(&app, &target)),
-        Decision::SignIn => Box::pin(anonymous::answer(apps, &app, visit, &client, &target, &head)).await,
+        Decision::SignIn if is_astray(visit) => Ok(answer::at_public_url(app, &target)),
+        Decision::SignIn => Box::pin(anonymous::answer(apps, app, visit, &client, &target, &head)).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }

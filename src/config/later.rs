@@ -7,7 +7,7 @@
 /// Keys by section.
 const KEYS: [(&str, &[&str]); 9] = [
     ("", &["mail", "pages", "compat"]),
-    ("server", &["admin_socket", "admin_url", "health_path", "admins", "compat"]),
+    ("server", &["admin_socket", "admin_url", "admins", "compat"]),
     ("store", &["audit_retention"]),
     ("session", &["recheck", "max_staleness", "outage_grace"]),
     (
@@ -63,9 +63,6 @@ const KEYS: [(&str, &[&str]); 9] = [
             "description",
             "logo",
             "category",
-            "strip_path",
-            "callback_path",
-            "merge_slashes",
             "cors_preflight",
             "allowed_origins",
             "cache",

@@ -1,12 +1,15 @@
 //! What of an upstream's answer reaches the visitor.
 //!
 //! Hop-by-hop fields end here (RFC 9110 §7.6.1), our cookies are nobody else's to
-//! set, redirects to the upstream's own address are brought back to the public
+//! set, references to the upstream's own address are brought back to the public
 //! one, and no shared cache may keep what was fetched behind a sign-in.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, LOCATION, SET_COOKIE, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, LOCATION, REFRESH, SET_COOKIE, TRANSFER_ENCODING,
+        UPGRADE,
+    },
 };
 
 use crate::{
@@ -35,7 +38,8 @@ enum Kind {
     Connection,
     HopByHop,
     SetCookie,
-    Location,
+    /// `Location`, `Content-Location`, `Refresh`
+    Reference,
     CacheControl,
     /// Cache instructions meant for shared caches alone (RFC 9213 and the vendors' own).
     SharedCache,
@@ -46,7 +50,7 @@ impl Kind {
         match name.as_str() {
             "connection" => Self::Connection,
             "set-cookie" => Self::SetCookie,
-            "location" => Self::Location,
+            "location" | "content-location" | "refresh" => Self::Reference,
             "cache-control" => Self::CacheControl,
             "cdn-cache-control" | "cloudflare-cdn-cache-control" | "surrogate-control" | "x-accel-expires" => {
                 Self::SharedCache
@@ -71,14 +75,14 @@ pub(super) fn cleanse<B>(
     // Ours, not the upstream's (RFC 9110 §2.5): in HTTP/1.0 every answer would close the visitor's connection.
     *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
-    let (mut connection, mut cookies, mut location, mut cached) = (false, false, false, false);
+    let (mut connection, mut cookies, mut referring, mut cached) = (false, false, false, false);
     let mut dropped = Vec::new();
     for name in headers.keys() {
         match Kind::of(name) {
             Kind::EndToEnd => {}
             Kind::Connection => connection = true,
             Kind::SetCookie => cookies = true,
-            Kind::Location => location = true,
+            Kind::Reference => referring = true,
             Kind::CacheControl => cached = true,
             Kind::SharedCache if protection == Protection::Public => {}
             Kind::HopByHop | Kind::SharedCache => dropped.push(name.clone()),
@@ -106,13 +110,25 @@ pub(super) fn cleanse<B>(
     if cookies {
         drop_our_cookies(headers, own_cookies);
     }
-    if location && let Some(location) = headers.get(LOCATION).and_then(|location| origins.public(location)) {
-        headers.insert(LOCATION, location);
+    if referring {
+        bring_home(headers, origins);
     }
     if cached && protection == Protection::Protected {
         keep_private(headers);
     }
     response
+}
+
+/// Makes public what refers to the upstream by its own address.
+fn bring_home(headers: &mut HeaderMap, origins: &Origins) {
+    for name in [LOCATION, CONTENT_LOCATION] {
+        if let Some(public) = headers.get(&name).and_then(|reference| origins.public(reference)) {
+            headers.insert(name, public);
+        }
+    }
+    if let Some(public) = headers.get(REFRESH).and_then(|refresh| origins.public_refresh(refresh)) {
+        headers.insert(REFRESH, public);
+    }
 }
 
 fn drop_our_cookies(headers: &mut HeaderMap, ours: &Family) {
@@ -211,11 +227,14 @@ mod tests {
 
     #[test]
     fn a_location_on_the_upstreams_own_origin_becomes_the_public_url() {
-        for (sent, received) in [
-            ("http://app:8080/login?x=1", "https://wiki.example.com/login?x=1"),
-            ("https://other.example.com/", "https://other.example.com/"),
+        for (name, sent, received) in [
+            ("location", "http://app:8080/login?x=1", "https://wiki.example.com/login?x=1"),
+            ("location", "https://other.example.com/", "https://other.example.com/"),
+            ("content-location", "http://app:8080/login.html", "https://wiki.example.com/login.html"),
+            ("refresh", "0;url=http://app:8080/login", "0;url=https://wiki.example.com/login"),
+            ("link", "<http://app:8080/login>", "<http://app:8080/login>"),
         ] {
-            assert_eq!(cleansed(&[("location", sent)], Protection::Public)[0].1, received);
+            assert_eq!(cleansed(&[(name, sent)], Protection::Public)[0].1, received, "{name}");
         }
     }
 

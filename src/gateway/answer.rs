@@ -6,7 +6,7 @@ use http::{
 };
 use url::Origin;
 
-use super::{App, Body, refusal::Refusal};
+use super::{App, Body, Worker, refusal::Refusal};
 use crate::{
     login::{Redirect, ReturnTarget},
     pages::{Framing, PAGE_CONTENT_TYPE, PROBLEM_CONTENT_TYPE, Pages, Problem, security_headers},
@@ -58,6 +58,19 @@ pub(super) fn asset(pages: &Pages, method: &Method, name: &str) -> Result<Respon
     }
     let mut response = Response::new(Body::own(asset.bytes));
     extend(response.headers_mut(), asset.headers());
+    Ok(response)
+}
+
+/// Whether we serve, in a status and nothing else: the probe is anybody's.
+pub(super) fn health(worker: &Worker, method: &Method) -> Result<Response<Body>, Refusal> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Err(Refusal::MethodNotAllowed("GET, HEAD"));
+    }
+    let mut response = Response::new(Body::empty());
+    if worker.leaving.is_cancelled() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     Ok(response)
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn answer(
     body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     if let Some(asset) = endpoint.strip_prefix("/static/") {
-        return answer::asset(&worker.apps.pages, &head.method, asset);
+        return answer::asset(&app.pages, &head.method, asset);
     }
     // A sign-in that began elsewhere is that app's from here on: its page, its counters, its way back.
     let begun_at = || worker.apps.named(&app.login.begun_at(head.uri.query(), &head.headers)?);
@@ -91,7 +91,7 @@ impl OwnRequest<'_> {
             if let Some(provider) = &provider {
                 sign_in = sign_in.with_field("provider", provider);
             }
-            let html = self.worker.apps.pages.confirm_replace(&ConfirmReplacePage {
+            let html = self.app.pages.confirm_replace(&ConfirmReplacePage {
                 app_name: &self.app.config.name,
                 account: session.visitor().account_label(),
                 sign_in: &sign_in,
@@ -106,7 +106,7 @@ impl OwnRequest<'_> {
     async fn start_asked(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
-        let target = ReturnTarget::parse(field(&form, "rd").unwrap_or("/"), &self.app.login.origins);
+        let target = self.target(field(&form, "rd"));
         let provider = field(&form, "provider").filter(|provider| !provider.is_empty()).map(str::to_owned);
         self.begin(provider, target, Some(Prompt::SelectAccount)).await
     }
@@ -146,7 +146,7 @@ impl OwnRequest<'_> {
             .collect();
         let target = self.return_target();
         let page = SignInPage { app_name: &self.app.config.name, providers: &providers, return_to: target.as_str() };
-        answer::page(StatusCode::OK, self.worker.apps.pages.sign_in(&page), Framing::Denied, &[])
+        answer::page(StatusCode::OK, self.app.pages.sign_in(&page), Framing::Denied, &[])
     }
 
     fn sign_out_page(&self) -> Response<Body> {
@@ -156,7 +156,7 @@ impl OwnRequest<'_> {
             account: self.live.as_ref().map(|(_, session)| session.visitor().account_label()),
             return_to: destination.asked(),
         };
-        let html = self.worker.apps.pages.sign_out(&page);
+        let html = self.app.pages.sign_out(&page);
         answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.sign_out_origins(&destination))
     }
 
@@ -178,7 +178,7 @@ impl OwnRequest<'_> {
         let target = self.parameter("state").and_then(|state| self.app.login.after_sign_out(&state));
         let return_to = target.as_ref().map(ReturnTarget::as_str);
         let page = SignedOutPage { app_name: &self.app.config.name, return_to };
-        answer::page(StatusCode::OK, self.worker.apps.pages.signed_out(&page), Framing::Denied, &[])
+        answer::page(StatusCode::OK, self.app.pages.signed_out(&page), Framing::Denied, &[])
     }
 
     fn userinfo(&self) -> Result<Response<Body>, Refusal> {
@@ -210,8 +210,12 @@ impl OwnRequest<'_> {
     }
 
     fn return_target(&self) -> ReturnTarget {
-        let asked = self.parameter("rd").unwrap_or_else(|| "/".to_owned());
-        ReturnTarget::parse(&asked, &self.app.login.origins)
+        self.target(self.parameter("rd").as_deref())
+    }
+
+    fn target(&self, asked: Option<&str>) -> ReturnTarget {
+        let origins = &self.app.login.origins;
+        asked.map_or_else(|| ReturnTarget::root(origins), |asked| ReturnTarget::parse(asked, origins))
     }
 
     fn parameter(&self, name: &str) -> Option<String> {

@@ -42,6 +42,9 @@ pub(super) enum Refusal {
     /// No app has this host.
     #[error("no app has this host")]
     UnknownHost,
+    /// The apps of this host lie below other paths.
+    #[error("no app of this host has this path")]
+    UnknownPath,
     /// A session is needed, and this is not the kind of request that could get one.
     #[error("not signed in")]
     Anonymous,
@@ -158,6 +161,7 @@ impl Refusal {
             Self::Framing(_) => "ambiguous_framing",
             Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
+            Self::UnknownPath => "unknown_path",
             Self::Anonymous => "anonymous",
             Self::Denied(denial) => denial.reason(),
             Self::NoSuchEndpoint => "no_such_endpoint",
@@ -190,7 +194,7 @@ impl Refusal {
             }
             Self::Framing(error) => telling(error.status(), text::BAD_REQUEST, WayOn::Home),
             Self::Target(_) | Self::BodyBroken => telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home),
-            Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
+            Self::UnknownHost | Self::UnknownPath => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Nothing),
             Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
                 telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
             }
@@ -250,18 +254,20 @@ impl Refusal {
 
     fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit<'_>, telling: &Telling) -> Response<Body> {
         let app_name = app.map_or(NAMELESS, |app| &app.config.name);
+        let pages = app.map_or(&apps.pages, |app| &app.pages);
         let request_id = visit.trace.id.as_str();
         let anonymous = matches!(self, Self::Anonymous | Self::Forward(forward::Error::SessionEnded));
         if anonymous {
-            let target = app.map_or_else(ReturnTarget::root, |app| page_around(app, visit));
-            let page = UnauthorizedPage { app_name, return_to: target.as_str(), request_id };
-            return answer::page(telling.status, apps.pages.unauthorized(&page), Framing::SameOrigin, &[]);
+            let target = app.map(|app| page_around(app, visit));
+            let return_to = target.as_ref().map_or("/", ReturnTarget::as_str);
+            let page = UnauthorizedPage { app_name, return_to, request_id };
+            return answer::page(telling.status, pages.unauthorized(&page), Framing::SameOrigin, &[]);
         }
         let account = match self {
             Self::Denied(_) => visit.trace.guest.as_ref().map(|guest| guest.session().visitor().account_label()),
             _ => None,
         };
-        let html = apps.pages.refusal(&RefusalPage {
+        let html = pages.refusal(&RefusalPage {
             app_name,
             heading: telling.text.heading,
             explanation: telling.text.explanation,
@@ -303,6 +309,7 @@ impl Refusal {
             Self::Head(_)
             | Self::Target(_)
             | Self::UnknownHost
+            | Self::UnknownPath
             | Self::Denied(_)
             | Self::NoSuchEndpoint
             | Self::ForeignForm
@@ -381,19 +388,21 @@ fn tell_login(error: &login::Error) -> Telling {
 fn page_around(app: &App, visit: &Visit<'_>) -> ReturnTarget {
     let referer = visit.referer.as_ref().map(|referer| referer.to_str().unwrap_or_default());
     let here = visit.trace.path.as_ref().filter(|_| visit.audience == Audience::Navigation).map(PathAndQuery::as_str);
-    let target = ReturnTarget::parse(referer.or(here).unwrap_or("/"), &app.login.origins);
+    let origins = &app.login.origins;
+    let target = referer.or(here).map(|around| ReturnTarget::parse(around, origins));
     // A page of another app is no place where signing in to this one leads.
-    if target.as_str().starts_with('/') { target } else { ReturnTarget::root() }
+    target.filter(|target| target.is_here(origins)).unwrap_or_else(|| ReturnTarget::root(origins))
 }
 
 /// The buttons and links of a refusal's page.
 fn actions(app: &App, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
-    let here = visit.trace.path.as_ref().map_or("/", PathAndQuery::as_str);
+    let origins = &app.login.origins;
+    let here = visit.trace.path.as_ref().map(PathAndQuery::as_str);
     // What belongs to our own endpoints is no place to come back to.
-    let target = ReturnTarget::parse(here, &app.login.origins);
+    let target = here.map_or_else(|| ReturnTarget::root(origins), |here| ReturnTarget::parse(here, origins));
     match way_on {
         WayOn::Nothing => Vec::new(),
-        WayOn::Home => vec![Action::link(text::GO_TO_START, "/")],
+        WayOn::Home => vec![Action::link(text::GO_TO_START, ReturnTarget::root(origins).as_str())],
         WayOn::Again => vec![Action::link(text::TRY_AGAIN, target.as_str())],
         WayOn::SignIn => vec![Action::link(text::SIGN_IN, &answer::start_url(app, &target))],
         WayOn::AnotherAccount => vec![

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use crate::config::{
-    app::{Draft, PublicUrl},
+    app::{App, Draft},
     fault::{Fault, Report},
     location,
     section::{Placed, Reading, Section},
@@ -31,13 +31,17 @@ pub(super) fn read(section: &Section<'_>, session: Reading<&SessionSection>) -> 
 }
 
 /// Where an app answers its provider by itself.
-pub(in crate::config) fn own_callback(public_url: &PublicUrl, prefix: &str) -> String {
-    format!("{}{}{prefix}/callback", public_url.origin(), public_url.path)
+pub(super) fn own_callback(app: &App, prefix: &str) -> String {
+    let url = format!("{}{}", app.public_url.origin(), app.public_url.path);
+    match &app.paths.callback {
+        Some(path) => format!("{url}{path}"),
+        None => format!("{url}{prefix}/callback"),
+    }
 }
 
 /// Holds every `callback_url` against the apps that there are, and tells the apps that answer at one.
 pub(in crate::config) fn join(report: &Report, prefix: &str, apps: &mut [Draft]) -> Reading<()> {
-    let own: Vec<_> = apps.iter().map(|draft| own_callback(&draft.app.public_url, prefix)).collect();
+    let own: Vec<_> = apps.iter().map(|draft| own_callback(&draft.app, prefix)).collect();
     let mut outcome = Ok(());
     for url in apps.iter().filter_map(|draft| draft.callback_url.as_ref()) {
         if own.iter().any(|own| *own == url.as_str()) {

@@ -5,6 +5,7 @@ use super::parse;
 mod access;
 mod app;
 mod language;
+mod paths;
 mod provider;
 mod server;
 mod session;
