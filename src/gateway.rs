@@ -139,7 +139,7 @@ async fn walk(
             {
                 return Err(Refusal::ForeignRequest);
             }
-            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(&app, &target, &head));
+            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, &target, &head));
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
             let passage = Passage {
@@ -164,7 +164,7 @@ async fn walk(
                     let answer = response.map(Body::upstream);
                     match ending {
                         None => answer,
-                        Some(secret) => Box::pin(app_sign_out::end(&app, visit.trace, &secret, answer)).await?,
+                        Some(secret) => Box::pin(app_sign_out::end(app, visit.trace, &secret, answer)).await?,
                     }
                 }
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
