@@ -22,7 +22,7 @@ use vestibule::{
     random::Random,
     request::{Client, Fields, Peer, Target, framing},
     seal::KeyRing,
-    session::{CookieSecret, Guest, NewSession, Recent, Sessions, Tokens, cookie::CookieNames},
+    session::{CookieSecret, Guest, Home, NewSession, Recent, Sessions, Tokens, cookie::CookieNames},
     store::MemoryStore,
 };
 
@@ -89,14 +89,14 @@ fn fixture() -> Fixture {
     let config = Config::parse("bench.toml", CONFIGURATION).expect("a valid configuration");
     let app = &config.apps[0];
     let rules = AppRules::compile(app);
-    let names = CookieNames::new(app.public_url.scheme);
+    let names = CookieNames::of(app);
     let store = Arc::new(MemoryStore::new());
     let (clock, random) = (Clock::system(), Random::system());
     let recent = Recent::new(&random);
     let sessions = Arc::new(Sessions::new(
         store.clone(),
         store,
-        config.session.clone(),
+        config.session.longest,
         clock.clone(),
         random,
         Meter::new(&clock),
@@ -127,7 +127,6 @@ async fn signed_in(sessions: &Sessions, config: &Config, names: &CookieNames, n:
         claims: Vec::new(),
     };
     let new = NewSession {
-        app: config.apps[0].id.clone(),
         visitor,
         auth_time: None,
         provider_session: None,
@@ -135,7 +134,7 @@ async fn signed_in(sessions: &Sessions, config: &Config, names: &CookieNames, n:
         tokens: Tokens::default(),
         id_token: None,
     };
-    let (secret, _) = sessions.open(new).await.expect("the memory store answers");
+    let (secret, _) = sessions.open(&Home::of(&config.apps[0]), new).await.expect("the memory store answers");
     let cookie = names.set(&names.session(), secret.expose(), vestibule::session::cookie::Keep::UntilBrowserCloses);
     let pair = cookie.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().to_vec();
     let mut headers = HeaderMap::new();
@@ -155,12 +154,12 @@ fn request(headers: HeaderMap) -> Parts {
 
 impl Fixture {
     fn session(&self, headers: &HeaderMap) -> Arc<Guest<(Standing, IdentityHeaders)>> {
-        let app = &self.config.apps[0].id;
+        let home = Home::of(&self.config.apps[0]);
         let cookie = self.names.session_value(headers).expect("the cookie is there");
         let tag = self.recent.tag(0, cookie);
         self.recent.get(tag, &self.sessions, self.clock.moment()).unwrap_or_else(|| {
             let secret = CookieSecret::parse(cookie).expect("our own spelling");
-            let found = self.sessions.resolve(app, &secret).now_or_never().expect("it is in memory");
+            let found = self.sessions.resolve(&home, &secret).now_or_never().expect("it is in memory");
             let session = found.expect("the store is up").expect("it lives");
             let made = (self.rules.judge(session.visitor()), self.front.identity_headers(&session));
             self.recent.keep(tag, session, made)

@@ -78,5 +78,8 @@ pub fn run() -> ExitCode {
 
 /// One of our own endpoints at an app, as it is registered at providers.
 fn endpoint(app: &App, server: &Server, name: &str) -> String {
-    format!("{}{}", app.public_url.origin(), Premises::new(app, &server.prefix).endpoint(name))
+    match name {
+        "/callback" => app.redirect_uri(&server.prefix),
+        name => format!("{}{}", app.public_url.origin(), Premises::new(app, &server.prefix).endpoint(name)),
+    }
 }

@@ -49,7 +49,7 @@ pub use origin::{OpsAddress, Origin};
 pub use provider::Provider;
 pub use section::show_duration;
 pub use server::{Limits, Log, LogFormat, ProxyProtocol, Server, Tls, TlsIdentity};
-pub use session::{KeyMaterial, SessionStore, SessionTimes};
+pub use session::{KeyMaterial, Session, SessionStore, SessionTimes};
 pub use settings::{SETTINGS, Setting, Settings, Subject};
 pub use written::Written;
 
@@ -71,7 +71,7 @@ pub struct Config {
     /// `[keys]`, first the key that seals; empty = made at start, for the life of the process.
     pub keys: Vec<KeyMaterial>,
     /// `[session]`
-    pub session: SessionTimes,
+    pub session: Session,
     /// `[[provider]]`, at least one.
     pub providers: Vec<Arc<Provider>>,
     /// `[[app]]`, at least one.
@@ -159,20 +159,23 @@ fn read(root: &Section<'_>) -> Reading<Config> {
     let store = root.table_or_empty("store", "store", session::read_store);
     let session = root.table_or_empty("session", "session", session::read_session);
     let providers = Providers::read(root);
-    let apps = app::read_apps(root, &providers);
+    let apps = app::read_apps(root, &providers, session.as_ref().map_err(|reported| *reported));
     let providers = providers.read.into_iter().collect::<Reading<Vec<_>>>();
-    let (server, apps) = (server?, apps?);
+    let (server, mut apps) = (server?, apps?);
     check_apps(root.report(), &server, &apps)?;
+    app::callback_url::join(root.report(), &server.prefix, &mut apps)?;
     let providers = providers?;
     let open: Vec<_> = apps.iter().map(|app| app.check_openness(root.report(), &providers)).collect();
     open.into_iter().collect::<Reading<()>>()?;
     let providers = keep_what_is_wanted(providers, &apps);
     store?;
+    let session = session?;
+    let longest = apps.iter().map(|draft| draft.app().session.times).fold(session.times, SessionTimes::longest);
     Ok(Config {
         server: Arc::new(server),
         log: log?,
         keys: keys?,
-        session: session?,
+        session: Session { store: session.store, longest },
         apps: apps.into_iter().map(|app| Arc::new(app.complete(root.report(), &providers))).collect(),
         providers,
         warnings: Vec::new(),

@@ -29,7 +29,7 @@ use crate::{
         upstream::UpstreamUrl,
     },
     request::{self, Client, Removals, ReservedNames, Target, Upgrade, client::Trust},
-    session::{Pulse, Session, Sessions},
+    session::{Pulse, Session, Sessions, cookie::upstream::Family},
     upstream::{self, Affinity, Claim, Person, RequestBody, ResponseBody, Upstream},
 };
 
@@ -56,6 +56,8 @@ pub struct Front {
     /// Those of hosts that a `*.` of the app stands for.
     upgrade_origins_below: Vec<WildcardOrigin>,
     method_overrides: MethodOverrides,
+    /// The cookies that stay between us and the browser.
+    own_cookies: Family,
     /// How long a tunnel may rest.
     idle: Option<Duration>,
     proto: HeaderValue,
@@ -85,6 +87,7 @@ impl Front {
             reserved: ReservedNames::new(app.headers.reserved()).map(Arc::new),
             cache: app.cache,
             method_overrides: rules.method_overrides(),
+            own_cookies: Family::new(&app.session.cookie.name),
             idle: app.limits.idle,
             upgrade_origins: app
                 .hosts
@@ -274,7 +277,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         (Cache::Private, Holder::Anonymous | Holder::Session(_)) => Protection::Protected,
     };
     let Some((upgrade, visitor)) = offered.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) else {
-        return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, protection)));
+        return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, &front.own_cookies, protection)));
     };
     let protocol = upgrade.taken(response.headers()).ok_or(upstream::Error::UnaskedSwitch)?;
     let tunnel = Tunnel {
@@ -286,7 +289,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         sessions: Arc::clone(sessions),
         idle: front.idle,
     };
-    let response = response_head::cleanse(response.map(drop), &front.origins, protection);
+    let response = response_head::cleanse(response.map(drop), &front.origins, &front.own_cookies, protection);
     Ok(Forwarded::Switch(response, Box::new(tunnel)))
 }
 
@@ -316,7 +319,7 @@ pub fn upstream_head(
     mut headers: HeaderMap,
     removals: Removals,
 ) -> HeaderMap {
-    request_head::cleanse(&mut headers, removals, front.method_overrides);
+    request_head::cleanse(&mut headers, removals, front.method_overrides, &front.own_cookies);
     if let Some(reserved) = &front.reserved {
         reserved.remove_from(&mut headers);
     }

@@ -15,12 +15,14 @@ use crate::{
 
 mod anonymous;
 mod answer;
+mod app_sign_out;
 mod apps;
 mod body;
 mod connection;
 mod current;
 mod forward_auth;
 mod guest;
+mod initiator;
 mod judgement;
 mod let_through;
 mod own;
@@ -28,6 +30,7 @@ mod refusal;
 mod sign_ins;
 mod worker;
 
+pub use app_sign_out::LogoutPaths;
 pub use apps::{App, Apps};
 pub use body::{Body, Broken};
 pub use connection::{Activity, Connection, Doing, Heard};
@@ -144,6 +147,7 @@ async fn walk(
         judge(worker, &asked, (&head.method, &head.headers), &client, started, &mut visit.trace.guest).await?;
     match decision {
         Decision::Permit(permit) => {
+            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, &target, &head));
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
             let passage = Passage {
@@ -166,7 +170,13 @@ async fn walk(
             let forwarded = forwarded.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(match forwarded {
-                Forwarded::Answer(response) => response.map(Body::upstream),
+                Forwarded::Answer(response) => {
+                    let answer = response.map(Body::upstream);
+                    match ending {
+                        None => answer,
+                        Some(secret) => Box::pin(app_sign_out::end(app, visit.trace, &secret, answer)).await?,
+                    }
+                }
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
             })
         }

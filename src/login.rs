@@ -20,17 +20,23 @@ use crate::{
     random::Random,
     relying_party::{self, CallbackError, ErrorCode, RelyingParty},
     seal::Sealer,
-    session::{self, Sessions, cookie::CookieNames},
+    session::{
+        self, Home, Sessions,
+        cookie::{CookieNames, Keep},
+    },
 };
 
 pub(crate) mod attempt;
+mod clear;
 mod finish;
 mod leave;
 mod redeemed;
 mod start;
 mod target;
 
+pub(crate) use clear::expirations;
 pub use finish::{Failed, Finished, Live};
+pub use leave::{Destination, SignedOutPlaces};
 pub use redeemed::Redeemed;
 pub use start::{Begin, Initiative};
 pub use target::{Origins, ReturnTarget};
@@ -55,16 +61,28 @@ pub struct Party {
 
 /// Signing in and out at one app.
 pub struct Login {
-    /// Whose visitors these are.
-    pub app: AppId,
+    /// Whose visitors these are, and which sessions count.
+    pub home: Home,
     /// Where a sign-in may lead.
     pub origins: Origins,
+    /// Where the provider's answer goes; another app's, where several share one (`callback_url`).
+    pub redirect_uri: String,
     /// What our cookies are called at this origin.
     pub cookies: CookieNames,
+    /// How long the browser keeps the session's.
+    pub keep_session: Keep,
+    /// Expires those of the app's own cookies that go with a sign-in and a sign-out.
+    pub expirations: Vec<HeaderValue>,
+    /// Where else than here a sign-out may lead.
+    pub signed_out: SignedOutPlaces,
     /// Whom a visitor may sign in with; at least one.
     pub parties: Vec<Party>,
     /// Seals attempts.
     pub sealer: Sealer,
+    /// Among whom attempts are sealed: the app, or all that share its callback.
+    pub realm: String,
+    /// Seals what a sign-out takes along to the provider.
+    pub sign_out_sealer: Sealer,
     /// Which attempts have been answered.
     pub redeemed: Redeemed,
     /// Where sessions are.
@@ -140,6 +158,21 @@ impl Login {
             (None, [only]) => Ok(only),
             (None, _) => Err(Error::UnknownProvider),
         }
+    }
+
+    /// Whose visitors these are.
+    fn app(&self) -> &AppId {
+        self.home.app()
+    }
+
+    /// Whether this app's host gets the provider's answers itself.
+    fn answers_here(&self) -> bool {
+        self.redirect_uri.strip_prefix(&self.origins.own).is_some_and(|path| path.starts_with('/'))
+    }
+
+    /// Whether a provider's sessions count here (`providers`): siblings may share one of another.
+    pub fn knows(&self, provider: &ProviderId) -> bool {
+        self.parties.iter().any(|party| party.relying_party.provider().id == *provider)
     }
 
     /// The URL of one of our own endpoints.

@@ -96,6 +96,8 @@ pub struct SignOutPage<'a> {
 pub struct SignedOutPage<'a> {
     /// The app's name.
     pub app_name: &'a str,
+    /// Where the person wanted to go afterwards, if that is a place of ours.
+    pub return_to: Option<&'a str>,
 }
 
 /// For frames and for forms: they cannot be sent to the provider (contract §5).
@@ -193,10 +195,12 @@ impl Pages {
     /// It worked.
     pub fn signed_out(&self, page: &SignedOutPage<'_>) -> String {
         let sign_in = own_url(&self.prefix, "start", &[("rd", &self.home)]);
+        let mut actions: Vec<_> = page.return_to.map(|target| Action::link(text::GO_ON, target)).into_iter().collect();
+        actions.push(Action::link(text::SIGN_IN_AGAIN, &sign_in));
         self.render(&View {
             heading: text::SIGNED_OUT,
             explanation: text::CLOSE_THE_BROWSER,
-            actions: &[Action::link(text::SIGN_IN_AGAIN, &sign_in)],
+            actions: &actions,
             ..View::of(page.app_name)
         })
     }

@@ -18,6 +18,7 @@ use std::{fmt, sync::Arc};
 mod cookie_secret;
 mod expiry;
 mod feed;
+mod home;
 mod live;
 mod recent;
 pub(crate) mod record;
@@ -27,6 +28,7 @@ pub mod cookie;
 pub mod store;
 
 pub use cookie_secret::{CookieSecret, SessionId};
+pub use home::Home;
 pub use recent::{CookieTag, Guest, Recent};
 pub use record::{Landed, Tokens};
 #[cfg(test)]
@@ -97,7 +99,7 @@ impl Session {
         &self.pulse.live.id
     }
 
-    /// The app in whose cookie it is.
+    /// The app at which it began.
     pub fn app(&self) -> &AppId {
         &self.app
     }

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
+use url::Url;
+
 use crate::{
     config::{
         Access, Provider, Route, TlsIdentity,
@@ -9,24 +11,30 @@ use crate::{
         fault::{Place, Report},
         pem,
         provider::{Providers, parse_name, read_id},
-        section::{Reading, Section, Unique},
+        section::{Placed, Reading, Section, Unique},
+        session::SessionSection,
         upstream::{UpstreamUrl, read_upstream},
     },
     identity::{AppId, ProviderId},
 };
 
 pub(super) mod answers;
+pub(super) mod callback_url;
+mod cookies;
 mod headers;
 mod hosts;
 mod open;
 mod paths;
 mod public_url;
+mod sign_out;
 
 pub use answers::{Answers, CorsPreflight, OnAnonymous};
+pub use cookies::{AppSession, SessionCookie};
 pub use headers::{BasicCredential, BearerToken, Encoding, GroupPattern, Headers, Preset, Setting, Told};
 pub use hosts::{WildcardHost, one_label_below};
 pub use paths::{BasePath, Paths, Slashes};
 pub use public_url::PublicUrl;
+pub use sign_out::{ClearCookie, SignOut};
 
 use hosts::Claims;
 use open::Openness;
@@ -68,6 +76,12 @@ pub struct App {
     pub providers: Vec<Arc<Provider>>,
     /// `preserve_host`
     pub preserve_host: bool,
+    /// `[app.session]`
+    pub session: AppSession,
+    /// The one redirect URI of several apps, where this one is among them (`callback_url`).
+    pub shared_callback: Option<String>,
+    /// `logout_paths`, `clear_cookies`, `post_logout_url`, `post_logout_urls`
+    pub sign_out: SignOut,
     /// `[app.tls]`: a certificate of its own, chosen by SNI.
     pub tls: Option<TlsIdentity>,
     /// `[app.limits]`
@@ -82,6 +96,13 @@ pub struct App {
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
     pub routes: Vec<Route>,
+}
+
+impl App {
+    /// Where the provider sends its answers back to: to be registered there.
+    pub fn redirect_uri(&self, prefix: &str) -> String {
+        self.shared_callback.clone().unwrap_or_else(|| callback_url::own_callback(self, prefix))
+    }
 }
 
 /// `[app.limits]`
@@ -139,6 +160,7 @@ pub(super) struct Draft {
     providers: Vec<ProviderId>,
     /// Where it stands.
     pub(super) place: Place,
+    callback_url: Option<Placed<Url>>,
     /// Where its `upstream` is.
     pub(super) upstream: Option<Place>,
     /// Who may enter, for the check with the providers.
@@ -195,16 +217,26 @@ impl Draft {
 }
 
 /// Reads all `[[app]]` sections.
-pub(super) fn read_apps(root: &Section<'_>, providers: &Providers) -> Reading<Vec<Draft>> {
+pub(super) fn read_apps(
+    root: &Section<'_>,
+    providers: &Providers,
+    session: Reading<&SessionSection>,
+) -> Reading<Vec<Draft>> {
     let (mut ids, mut claims) = (Unique::new("the id"), Claims::new());
-    let apps = root.tables("app", "app", |section| read_app(section, providers, &mut ids, &mut claims));
+    let apps = root.tables("app", "app", |section| read_app(section, providers, session, &mut ids, &mut claims));
     if apps.is_empty() {
         return Err(root.missing("app", "there would be nothing to stand in front of", EXAMPLE));
     }
     apps.into_iter().collect()
 }
 
-fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, claims: &mut Claims) -> Reading<Draft> {
+fn read_app(
+    section: &Section<'_>,
+    providers: &Providers,
+    session: Reading<&SessionSection>,
+    ids: &mut Unique,
+    claims: &mut Claims,
+) -> Reading<Draft> {
     let id = read_id(section, "wiki", ids);
     let name = section.optional("name", parse_name);
     let public_url = public_url::read_public_url(section);
@@ -228,6 +260,9 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section, scope);
     let rules = access.and_then(|access| access::join(section, access, routes));
+    let callback_url = callback_url::read(section, session);
+    let sign_out = sign_out::read(section, session.ok().map(|session| session.cookie.name.as_str()));
+    let session = cookies::read(section, public_url.as_ref().map_err(|reported| *reported), session);
     let (public_url, hosts, (paths, callback)) = (public_url?, hosts?, paths?);
     let (id, upstream, headers) = (AppId::new(id?.value), upstream?, headers?);
     let (access, routes) = rules?;
@@ -236,6 +271,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
     Ok(Draft {
         providers: own_providers?,
         place: section.place(),
+        callback_url: callback_url?,
         upstream: upstream.as_ref().map(|upstream| upstream.place),
         openness: Openness { place: policy_place, policy: access.policy, open_to_public: open_to_public? },
         certificate: section.place_of("tls"),
@@ -252,6 +288,9 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
             upstream: upstream.map(|upstream| upstream.value),
             providers: Vec::new(),
             preserve_host: preserve_host?,
+            session: session?,
+            shared_callback: None,
+            sign_out: sign_out?,
             tls: tls?,
             limits: limits?,
             headers,

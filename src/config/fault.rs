@@ -411,6 +411,7 @@ pub(super) fn brackets(section: &str) -> String {
         "app.upstream_tls" => "`upstream_tls`".to_owned(),
         "app.headers.set" => "a header of `set`".to_owned(),
         "app.headers.set.basic" => "`basic`".to_owned(),
+        "app.clear_cookies" => "a cookie of `clear_cookies`".to_owned(),
         section => format!("`[{section}]`"),
     }
 }

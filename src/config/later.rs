@@ -9,10 +9,7 @@ const KEYS: [(&str, &[&str]); 9] = [
     ("", &["mail", "pages", "compat"]),
     ("server", &["admin_socket", "admin_url", "admins", "compat"]),
     ("store", &["audit_retention"]),
-    (
-        "session",
-        &["recheck", "max_staleness", "outage_grace", "persistent", "same_site", "cookie_name", "cookie_domain"],
-    ),
+    ("session", &["recheck", "max_staleness", "outage_grace"]),
     (
         "provider",
         &[
@@ -54,24 +51,7 @@ const KEYS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("provider.claims", &["given_name", "family_name"]),
-    (
-        "app",
-        &[
-            "description",
-            "logo",
-            "category",
-            "callback_url",
-            "post_logout_url",
-            "post_logout_urls",
-            "logout_paths",
-            "clear_cookies",
-            "preserve_post",
-            "keep_fragment",
-            "catalog",
-            "session",
-            "sign_in",
-        ],
-    ),
+    ("app", &["description", "logo", "category", "preserve_post", "keep_fragment", "catalog", "sign_in"]),
     ("app.access", &["admins", "consent", "required_claims"]),
     ("app.route.access", &["max_auth_age", "acr"]),
 ];

@@ -446,6 +446,7 @@ impl<'a> Section<'a> {
         let Some(node) = self.find(key) else { return Vec::new() };
         let expected = match name {
             "condition" => "a list of conditions, each in braces".to_owned(),
+            "app.clear_cookies" => "a list of cookies, each in braces: { name = \"…\", path = \"/\" }".to_owned(),
             name => format!("a list of tables: write {} for each", brackets(name)),
         };
         match &node.value {

@@ -9,21 +9,41 @@ use crate::{
     secret::Secret,
 };
 
+mod cookie;
+
+pub use cookie::{CookieReach, Persistence, SameSite};
+pub(super) use cookie::{CookieSection, DEFAULT_NAME, read_persistence, read_same_site};
+
 /// The fewest bytes of a key: what AES-256 and HMAC-SHA-256 want.
 const MIN_KEY_BYTES: usize = 32;
 
 /// The longest any session may be made to live.
 const MAX_LIFETIME: Duration = Duration::from_hours(24 * 3650);
 
-/// `[session]`
-#[derive(Clone, Debug)]
-pub struct SessionTimes {
+/// `[session]`, as far as it is about all apps together.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
     /// Where sessions are kept.
     pub store: SessionStore,
-    /// How long a session lives without use.
+    /// The longest times of any app: what the store's rows are kept for.
+    pub longest: SessionTimes,
+}
+
+/// How long the sessions of an app live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimes {
+    /// Without use.
     pub idle_timeout: Duration,
-    /// How long a session lives at all.
+    /// At all.
     pub lifetime: Duration,
+}
+
+impl SessionTimes {
+    /// The longer of each.
+    #[must_use]
+    pub fn longest(self, other: Self) -> Self {
+        Self { idle_timeout: self.idle_timeout.max(other.idle_timeout), lifetime: self.lifetime.max(other.lifetime) }
+    }
 }
 
 /// `session.store` resolved through `store.url`.
@@ -32,6 +52,10 @@ pub enum SessionStore {
     /// `memory:`: gone with the process.
     Memory,
 }
+
+/// What holds where neither `[session]` nor `[app.session]` says anything.
+const DEFAULT_TIMES: SessionTimes =
+    SessionTimes { idle_timeout: Duration::from_hours(8), lifetime: Duration::from_hours(24) };
 
 /// One key of the ring: 32 bytes or more, decoded.
 pub type KeyMaterial = Secret<Vec<u8>>;
@@ -49,14 +73,33 @@ pub(super) fn read_store(section: &Section<'_>) -> Reading<()> {
     Ok(())
 }
 
-pub(super) fn read_session(section: &Section<'_>) -> Reading<SessionTimes> {
+/// What `[session]` says: the store, and what holds at each app whose `[app.session]` says nothing else.
+#[derive(Debug)]
+pub(super) struct SessionSection {
+    pub(super) store: SessionStore,
+    pub(super) times: SessionTimes,
+    pub(super) cookie: CookieSection,
+}
+
+pub(super) fn read_session(section: &Section<'_>) -> Reading<SessionSection> {
     let store = section.optional("store", |text| if text == "store" { Ok(()) } else { parse_memory(text, "store") });
+    let times = read_times(section, Ok(DEFAULT_TIMES));
+    let cookie = CookieSection::read(section);
+    store?;
+    Ok(SessionSection { store: SessionStore::Memory, times: times?, cookie: cookie? })
+}
+
+/// The times of `[session]` or `[app.session]`; `defaults` are what a missing key stands for.
+pub(super) fn read_times(section: &Section<'_>, defaults: Reading<SessionTimes>) -> Reading<SessionTimes> {
+    let missing = defaults.unwrap_or(DEFAULT_TIMES);
     let range = Duration::from_secs(1)..=MAX_LIFETIME;
-    let idle_timeout = section.duration("idle_timeout", Duration::from_hours(8), range.clone());
-    let lifetime = section.duration("lifetime", Duration::from_hours(24), range);
+    let idle_timeout = section.duration("idle_timeout", missing.idle_timeout, range.clone());
+    let lifetime = section.duration("lifetime", missing.lifetime, range);
     let (idle_timeout, lifetime) = (idle_timeout?, lifetime?);
+    defaults?;
     if idle_timeout > lifetime {
         let (idle, life) = (show_duration(idle_timeout), show_duration(lifetime));
+        let (idle_default, life_default) = (show_duration(missing.idle_timeout), show_duration(missing.lifetime));
         return Err(section.report().add(
             section
                 .fault(
@@ -64,11 +107,10 @@ pub(super) fn read_session(section: &Section<'_>) -> Reading<SessionTimes> {
                     format!("`lifetime` ({life}) is shorter than `idle_timeout` ({idle})"),
                 )
                 .why("a session ends at its lifetime, used or not, so the time without use would never count")
-                .help("without the keys, idle_timeout is 8h and lifetime 24h"),
+                .help(format!("without the keys, idle_timeout is {idle_default} and lifetime {life_default}")),
         ));
     }
-    store?;
-    Ok(SessionTimes { store: SessionStore::Memory, idle_timeout, lifetime })
+    Ok(SessionTimes { idle_timeout, lifetime })
 }
 
 fn parse_memory(text: &str, key: &str) -> Result<(), Wrong> {

@@ -7,8 +7,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::{
     access::{Narrowing, RouteAccess},
-    app::Scheme,
+    app::{Scheme, SessionCookie},
     provider::{ClientAuth, TrustEmail, UserInfo},
+    session::{CookieReach, Persistence, SameSite},
     upstream::{UpstreamUrl, Verification},
 };
 
@@ -17,6 +18,7 @@ mod faults;
 mod files;
 mod hostile;
 mod samples;
+mod sessions;
 
 /// What every file needs, and nothing else.
 const MINIMAL: &str = r#"
@@ -94,8 +96,8 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     assert_eq!((config.log.level.as_str(), config.log.format, config.log.access), ("info", LogFormat::Auto, true));
     assert!(config.keys.is_empty());
     assert_eq!(config.session.store, SessionStore::Memory);
-    assert_eq!(config.session.idle_timeout, Duration::from_hours(8));
-    assert_eq!(config.session.lifetime, Duration::from_hours(24));
+    let times = SessionTimes { idle_timeout: Duration::from_hours(8), lifetime: Duration::from_hours(24) };
+    assert_eq!(config.session.longest, times);
     let provider = &config.providers[0];
     assert_eq!(provider.issuer.as_str(), "https://id.example.com");
     assert_eq!(
@@ -112,6 +114,17 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     assert_eq!((app.public_url.scheme, app.public_url.port), (Scheme::Https, 443));
     assert_eq!(upstream_of(app).origin(), "http://127.0.0.1:8080");
     assert!(app.preserve_host && app.routes.is_empty());
+    assert_eq!(app.session.times, times);
+    let cookie = SessionCookie {
+        name: "vestibule".to_owned(),
+        reach: CookieReach::App,
+        same_site: SameSite::Lax,
+        persistence: Persistence::UntilBrowserCloses,
+    };
+    assert_eq!(app.session.cookie, cookie);
+    assert_eq!(app.redirect_uri("/_vestibule"), "https://wiki.example.com/_vestibule/callback");
+    assert!(app.sign_out.paths.is_empty() && app.sign_out.clear_cookies.is_empty());
+    assert!(app.sign_out.default_url.is_none() && app.sign_out.further_urls.is_empty());
     assert!(Arc::ptr_eq(&app.providers[0], provider));
     assert_eq!((app.limits.body_bytes, app.limits.connect), (None, Duration::from_secs(5)));
     assert_eq!(app.limits.first_byte, Some(Duration::from_mins(5)));

@@ -9,7 +9,7 @@ use super::Front;
 use crate::{
     access::MethodOverrides,
     request::{Client, Presence, Removals, Upgrade, connection_options},
-    session::cookie::upstream::{Stripped, strip},
+    session::cookie::upstream::{Family, Stripped},
 };
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -22,7 +22,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Removes whatever a visitor must not say: who they are, where they come from,
 /// what concerns this connection only, and our cookies.
-pub(super) fn cleanse(headers: &mut HeaderMap, removals: Removals, overrides: MethodOverrides) {
+pub(super) fn cleanse(headers: &mut HeaderMap, removals: Removals, overrides: MethodOverrides, own_cookies: &Family) {
     let Removals { names, method_overrides, connection, trailers, cookies } = removals;
     if connection == Presence::Present {
         let declared: Vec<_> = connection_options(headers).collect();
@@ -44,16 +44,16 @@ pub(super) fn cleanse(headers: &mut HeaderMap, removals: Removals, overrides: Me
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
     if cookies == Presence::Present {
-        remove_our_cookies(headers);
+        remove_our_cookies(headers, own_cookies);
     }
 }
 
 /// Takes our cookies out; the others stay byte for byte (threat 51).
-fn remove_our_cookies(headers: &mut HeaderMap) {
+fn remove_our_cookies(headers: &mut HeaderMap, ours: &Family) {
     let Entry::Occupied(mut lines) = headers.entry(COOKIE) else { return };
     if lines.iter().nth(1).is_none() {
         // One line, as browsers send it (RFC 6265 §5.4).
-        match strip(lines.get()) {
+        match ours.strip(lines.get()) {
             Stripped::Unchanged => {}
             Stripped::Remaining(rest) => drop(lines.insert(rest)),
             Stripped::Nothing => drop(lines.remove()),
@@ -62,7 +62,7 @@ fn remove_our_cookies(headers: &mut HeaderMap) {
     }
     let (_, lines) = lines.remove_entry_mult();
     for line in lines.collect::<Vec<_>>() {
-        match strip(&line) {
+        match ours.strip(&line) {
             Stripped::Unchanged => drop(headers.append(COOKIE, line)),
             Stripped::Remaining(rest) => drop(headers.append(COOKIE, rest)),
             Stripped::Nothing => {}

@@ -22,7 +22,7 @@ use http::{
 
 use crate::{
     request::{connection_options, is_hop_by_hop},
-    session::cookie::upstream::sets_ours,
+    session::cookie::upstream::Family,
 };
 
 mod location;
@@ -73,7 +73,12 @@ impl Kind {
 }
 
 /// Makes an upstream's head fit for the visitor. One look at each name; most answers have nothing to change.
-pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protection: Protection) -> Response<B> {
+pub(super) fn cleanse<B>(
+    mut response: Response<B>,
+    origins: &Origins,
+    own_cookies: &Family,
+    protection: Protection,
+) -> Response<B> {
     let upgrade = match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => response.headers().get(UPGRADE).cloned(),
         _ => None,
@@ -114,7 +119,7 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
         headers.insert(UPGRADE, upgrade);
     }
     if cookies {
-        drop_our_cookies(headers);
+        drop_our_cookies(headers, own_cookies);
     }
     if referring {
         bring_home(headers, origins);
@@ -137,10 +142,10 @@ fn bring_home(headers: &mut HeaderMap, origins: &Origins) {
     }
 }
 
-fn drop_our_cookies(headers: &mut HeaderMap) {
-    if headers.get_all(SET_COOKIE).iter().any(|cookie| sets_ours(cookie.as_bytes())) {
+fn drop_our_cookies(headers: &mut HeaderMap, ours: &Family) {
+    if headers.get_all(SET_COOKIE).iter().any(|cookie| ours.is_set_by(cookie.as_bytes())) {
         let kept: Vec<_> =
-            headers.get_all(SET_COOKIE).iter().filter(|cookie| !sets_ours(cookie.as_bytes())).cloned().collect();
+            headers.get_all(SET_COOKIE).iter().filter(|cookie| !ours.is_set_by(cookie.as_bytes())).cloned().collect();
         headers.remove(SET_COOKIE);
         for cookie in kept {
             headers.append(SET_COOKIE, cookie);
@@ -184,7 +189,7 @@ mod tests {
             response.headers_mut().append(*name, HeaderValue::from_str(value).expect("a value"));
         }
         let origins = Origins::of("http://app:8080", "https://wiki.example.com");
-        cleanse(response, &origins, protection)
+        cleanse(response, &origins, &Family::default(), protection)
             .headers()
             .iter()
             .map(|(n, v)| (n.to_string(), v.to_str().expect("ASCII").to_owned()))
@@ -212,7 +217,7 @@ mod tests {
         let mut response = Response::new(());
         *response.version_mut() = Version::HTTP_10;
         let origins = Origins::of("http://app:8080", "https://wiki.example.com");
-        assert_eq!(cleanse(response, &origins, Protection::Public).version(), Version::HTTP_11);
+        assert_eq!(cleanse(response, &origins, &Family::default(), Protection::Public).version(), Version::HTTP_11);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use http::request::Parts;
 use ipnet::IpNet;
 use rustls::ServerConfig;
 
-use super::SignIns;
+use super::{LogoutPaths, SignIns};
 use crate::{
     access::AppRules,
     config::{self, UnixPeers, app::one_label_below},
@@ -69,6 +69,8 @@ pub struct App {
     pub rules: AppRules,
     /// Signing in and out.
     pub login: Login,
+    /// The app's own sign-out, if it has told us of one.
+    pub logout_paths: Option<LogoutPaths>,
     /// The way through.
     pub front: Front,
     /// How connections to its upstream come to stand, if it has one.
@@ -141,7 +143,7 @@ impl Apps {
     }
 
     /// The app of an id.
-    pub(super) fn named(&self, id: &AppId) -> Option<&Arc<App>> {
+    pub fn named(&self, id: &AppId) -> Option<&Arc<App>> {
         self.all.iter().find(|app| app.config.id == *id)
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn find(
         return Ok(Some(guest));
     }
     let Some(secret) = CookieSecret::parse(cookie) else { return Ok(None) };
-    let Some(session) = sessions.resolve(&app.config.id, &secret).await? else { return Ok(None) };
+    let Some(session) = sessions.resolve(&app.login.home, &secret).await? else { return Ok(None) };
     let visitor = session.visitor();
     let prepared = Prepared {
         standing: app.rules.judge(visitor),

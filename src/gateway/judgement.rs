@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, Uri};
 
-use super::{App, Apps, Visit, Worker, guest, guest::Guest, refusal::Refusal};
+use super::{App, Apps, Visit, Worker, guest, guest::Guest, initiator::Initiator, refusal::Refusal};
 use crate::{
     access::Decision,
     clock::Moment,
-    config::app::OnAnonymous,
+    config::{app::OnAnonymous, session::SameSite},
     request::{Client, Found, Host, Target},
 };
 
@@ -71,6 +71,14 @@ pub(super) async fn judge<'g>(
         // On an optional route, whom the policy does not admit passes like anybody.
         Decision::Permit(ref permit) => {
             let guest = guest.filter(|_| permit.session_end().is_some());
+            // Other sites' frames have this cookie, and so have their forms and scripts (threats 6 and 9).
+            if app.config.session.cookie.same_site == SameSite::None
+                && guest.is_some()
+                && !method.is_safe()
+                && Initiator::of(headers, &app.login.origins.own) != Initiator::Own
+            {
+                return Err(Refusal::ForeignRequest);
+            }
             Judged { decision, guest, on_anonymous: OnAnonymous::Auto }
         }
         Decision::SignIn => Judged { decision, guest: None, on_anonymous: app.rules.on_anonymous(&demand) },

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, Response, StatusCode, header::ORIGIN, request::Parts};
+use http::{Method, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{App, Body, Visit, Worker, answer, guest, refusal::Refusal};
+use super::{App, Body, Visit, Worker, answer, guest, initiator::Initiator, refusal::Refusal};
 use crate::{
     identity::ProviderId,
     login::{Begin, Finished, Initiative, Live, ReturnTarget},
@@ -37,7 +37,7 @@ struct OwnRequest<'a> {
 /// Answers a request below the prefix; whatever is not ours is nobody's.
 pub(super) async fn answer(
     worker: &Worker,
-    app: &App,
+    app: &Arc<App>,
     visit: &mut Visit<'_>,
     client: &Client<'_>,
     endpoint: &str,
@@ -47,6 +47,10 @@ pub(super) async fn answer(
     if let Some(asset) = endpoint.strip_prefix("/static/") {
         return answer::asset(&app.pages, &head.method, asset);
     }
+    // A sign-in that began elsewhere is that app's from here on: its page, its counters, its way back.
+    let begun_at = || worker.apps.named(&app.login.begun_at(head.uri.query(), &head.headers)?);
+    let app = if endpoint == "/callback" { begun_at().unwrap_or(app) } else { app };
+    visit.trace.app = Some(Arc::clone(app));
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
     visit.trace.guest = match endpoint {
         "/start" | "/callback" | "/sign_in" | "/sign_out" | "/userinfo" => {
@@ -149,22 +153,22 @@ impl OwnRequest<'_> {
     }
 
     fn sign_out_page(&self) -> Response<Body> {
-        let target = self.parameter("rd");
+        let destination = self.app.login.destination(self.parameter("rd").as_deref());
         let page = SignOutPage {
             app_name: &self.app.config.name,
             account: self.live.as_ref().map(|(_, session)| session.visitor().account_label()),
-            return_to: target.as_deref(),
+            return_to: destination.asked(),
         };
         let html = self.app.pages.sign_out(&page);
-        answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.provider_origins())
+        answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.sign_out_origins(&destination))
     }
 
     async fn sign_out(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
         let asked = field(&form, "rd").map(str::to_owned).or_else(|| self.parameter("rd"));
-        let target = asked.map(|asked| ReturnTarget::parse(&asked, &self.app.login.origins));
-        let redirect = self.app.login.leave(self.live.as_ref(), target.as_ref()).await?;
+        let destination = self.app.login.destination(asked.as_deref());
+        let redirect = self.app.login.leave(self.live.as_ref(), &destination).await?;
         Ok(answer::redirect(self.after_form(), redirect))
     }
 
@@ -174,13 +178,18 @@ impl OwnRequest<'_> {
     }
 
     fn signed_out(&self) -> Response<Body> {
-        let page = SignedOutPage { app_name: &self.app.config.name };
+        let target = self.parameter("state").and_then(|state| self.app.login.after_sign_out(&state));
+        let return_to = target.as_ref().map(ReturnTarget::as_str);
+        let page = SignedOutPage { app_name: &self.app.config.name, return_to };
         answer::page(StatusCode::OK, self.app.pages.signed_out(&page), Framing::Denied, &[])
     }
 
     fn userinfo(&self) -> Result<Response<Body>, Refusal> {
         let (_, session) = self.live.as_ref().ok_or(Refusal::Anonymous)?;
         let visitor = session.visitor();
+        if !self.app.login.knows(&visitor.provider) {
+            return Err(Refusal::Anonymous);
+        }
         let document = json!({
             "provider": visitor.provider,
             "iss": visitor.issuer,
@@ -196,14 +205,11 @@ impl OwnRequest<'_> {
 
     /// A page of another site must not press our buttons (threats 6, 9).
     fn same_origin_only(&self) -> Result<(), Refusal> {
-        let header = |name: &str| self.head.headers.get(name).map(http::HeaderValue::as_bytes);
-        let ours = match (header("sec-fetch-site"), header(ORIGIN.as_str())) {
-            (Some(site), _) => site == b"same-origin",
-            (None, Some(origin)) => origin == self.app.login.origins.own.as_bytes(),
-            // No browser leaves out both on a POST, and other clients carry nobody's cookies unasked.
-            (None, None) => true,
-        };
-        if ours { Ok(()) } else { Err(Refusal::ForeignForm) }
+        match Initiator::of(&self.head.headers, &self.app.login.origins.own) {
+            // No browser leaves everything out on a POST, and other clients carry nobody's cookies unasked.
+            Initiator::Own | Initiator::Unsaid => Ok(()),
+            Initiator::Sibling | Initiator::Foreign | Initiator::Visitor => Err(Refusal::ForeignForm),
+        }
     }
 
     fn return_target(&self) -> ReturnTarget {

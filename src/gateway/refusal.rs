@@ -72,6 +72,9 @@ pub(super) enum Refusal {
     /// A form of ours came from a page that is not ours.
     #[error("a page of another origin sent this form")]
     ForeignForm,
+    /// The session's cookie goes to other sites' pages too, and one of them sent this, or nobody says who did.
+    #[error("a request that may change something came from no page of the app")]
+    ForeignRequest,
     /// The request's body is more than the app takes.
     #[error("the request's body is larger than this app takes")]
     BodyTooLarge,
@@ -178,6 +181,7 @@ impl Refusal {
             Self::NoSuchEndpoint => "no_such_endpoint",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::ForeignForm => "foreign_form",
+            Self::ForeignRequest => "foreign_request",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyBroken => "body_broke_off",
             Self::Form => "form",
@@ -214,7 +218,7 @@ impl Refusal {
             }
             Self::Denied(denial) => telling(S::FORBIDDEN, tell_denied(*denial), WayOn::AnotherAccount),
             Self::NoSuchEndpoint => telling(S::NOT_FOUND, text::NOT_FOUND, WayOn::Home),
-            Self::ForeignForm | Self::Forward(forward::Error::ForeignOrigin) => {
+            Self::ForeignForm | Self::ForeignRequest | Self::Forward(forward::Error::ForeignOrigin) => {
                 telling(S::FORBIDDEN, text::FOREIGN_ORIGIN, WayOn::Home)
             }
             Self::Form | Self::BodyTooLarge => telling(S::PAYLOAD_TOO_LARGE, text::BODY_TOO_LARGE, WayOn::Home),
@@ -331,6 +335,7 @@ impl Refusal {
             | Self::Denied(_)
             | Self::NoSuchEndpoint
             | Self::ForeignForm
+            | Self::ForeignRequest
             | Self::Login(_)
             | Self::Forward(_) => Vec::new(),
         }

@@ -31,7 +31,7 @@ const LIFETIME: Duration = Duration::from_mins(5);
 pub(crate) const COOKIE_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The first byte of the sealed content; an attempt of another form is none.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// The longest deep link that is carried: the rest of the cookie is about 150 bytes.
 pub(crate) const MAX_TARGET: usize = 2048;
@@ -39,6 +39,8 @@ pub(crate) const MAX_TARGET: usize = 2048;
 /// A sign-in that has been begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
+    /// Where it began: the provider's answer may come to another app (`callback_url`).
+    pub(crate) app: AppId,
     /// Whom it asks.
     pub(crate) provider: ProviderId,
     /// Where it leads: path and query on the app.
@@ -59,16 +61,25 @@ pub(crate) enum Opened {
     Expired(Attempt),
 }
 
+impl Opened {
+    /// What it was, in time or not.
+    pub(crate) fn attempt(&self) -> &Attempt {
+        let (Self::Live(attempt) | Self::Expired(attempt)) = self;
+        attempt
+    }
+}
+
 impl Attempt {
     /// A new attempt and its name.
     pub(crate) fn begin(
         random: &Random,
         now: Timestamp,
+        app: AppId,
         provider: ProviderId,
         target: String,
         restarts: u8,
     ) -> (AttemptId, Self) {
-        (AttemptId::generate(random), Self { provider, target, begun: now, restarts, seed: random.bytes() })
+        (AttemptId::generate(random), Self { app, provider, target, begun: now, restarts, seed: random.bytes() })
     }
 
     /// The `nonce` of the request and of the ID token.
@@ -81,25 +92,27 @@ impl Attempt {
         PkceCodeVerifier::new(derive(b"verifier", &self.seed))
     }
 
-    /// What the cookie carries.
-    pub(crate) fn seal(&self, sealer: &Sealer, app: &AppId, id: AttemptId) -> Vec<u8> {
-        let provider = self.provider.as_str().as_bytes();
-        let mut plain = Vec::with_capacity(43 + provider.len() + self.target.len());
+    /// What the cookie carries; `realm` is among whom it may be opened.
+    pub(crate) fn seal(&self, sealer: &Sealer, realm: &str, id: AttemptId) -> Vec<u8> {
+        let names = [self.app.as_str(), self.provider.as_str()];
+        let mut plain = Vec::with_capacity(44 + names.map(str::len).iter().sum::<usize>() + self.target.len());
         plain.push(FORM);
         plain.push(self.restarts);
         plain.extend_from_slice(&self.begun.as_unix().to_be_bytes());
         plain.extend_from_slice(&self.seed);
-        // Identifiers of providers are short: the configuration bounds them.
-        plain.push(u8::try_from(provider.len()).unwrap_or(u8::MAX));
-        plain.extend_from_slice(provider);
+        for name in names {
+            // Identifiers are short: the configuration bounds them.
+            plain.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+            plain.extend_from_slice(name.as_bytes());
+        }
         plain.extend_from_slice(self.target.as_bytes());
-        sealer.seal(&context(app, id), &plain)
+        sealer.seal(&context(realm, id), &plain)
     }
 
-    /// Opens what came back; `None` for whatever we did not seal for this app and this `state`.
-    pub(crate) fn open(sealer: &Sealer, app: &AppId, id: AttemptId, value: &[u8], now: Timestamp) -> Option<Opened> {
+    /// Opens what came back; `None` for whatever we did not seal for this realm and this `state`.
+    pub(crate) fn open(sealer: &Sealer, realm: &str, id: AttemptId, value: &[u8], now: Timestamp) -> Option<Opened> {
         let sealed = cookie::decode(value)?;
-        let plain = sealer.open(&context(app, id), &sealed).ok()?;
+        let plain = sealer.open(&context(realm, id), &sealed).ok()?;
         let attempt = Self::read(plain.expose())?;
         Some(if now.since(attempt.begun) > LIFETIME { Opened::Expired(attempt) } else { Opened::Live(attempt) })
     }
@@ -108,11 +121,12 @@ impl Attempt {
         let (&[form, restarts], rest) = plain.split_first_chunk::<2>()?;
         let (begun, rest) = rest.split_first_chunk::<8>()?;
         let (seed, rest) = rest.split_first_chunk::<32>()?;
-        let (&length, rest) = rest.split_first()?;
-        let (provider, target) = rest.split_at_checked(usize::from(length))?;
+        let (app, rest) = name(rest)?;
+        let (provider, target) = name(rest)?;
         (form == FORM).then_some(())?;
         Some(Self {
-            provider: ProviderId::new(std::str::from_utf8(provider).ok()?),
+            app: AppId::new(app),
+            provider: ProviderId::new(provider),
             target: std::str::from_utf8(target).ok()?.to_owned(),
             begun: Timestamp::from_unix(i64::from_be_bytes(*begun)),
             restarts,
@@ -121,9 +135,16 @@ impl Attempt {
     }
 }
 
-/// Ties the seal to the app and the `state`: a cookie moved to another name does not open.
-fn context(app: &AppId, id: AttemptId) -> Vec<u8> {
-    format!("{app}\0{id}").into_bytes()
+/// Takes an identifier off the front, behind its length.
+fn name(plain: &[u8]) -> Option<(&str, &[u8])> {
+    let (&length, rest) = plain.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(length))?;
+    Some((std::str::from_utf8(name).ok()?, rest))
+}
+
+/// Ties the seal to the realm and the `state`: a cookie moved to another name does not open.
+fn context(realm: &str, id: AttemptId) -> Vec<u8> {
+    format!("{realm}\0{id}").into_bytes()
 }
 
 /// 43 characters that tell nothing about the seed or about their siblings.
@@ -140,16 +161,16 @@ fn derive(label: &[u8], seed: &[u8]) -> String {
 #[cfg(any(test, fuzzing, doc))]
 pub(crate) fn keeps_its_promise(bytes: &[u8]) {
     let random = Random::seeded(1);
-    let (sealer, app) = (crate::seal::KeyRing::generated(&random).sealer("fuzzing"), AppId::new("wiki"));
+    let (sealer, realm) = (crate::seal::KeyRing::generated(&random).sealer("fuzzing"), "wiki");
     let (id, now) = (AttemptId::generate(&random), Timestamp::from_unix(1_800_000_000));
     let open = |sealed: &[u8]| {
-        Attempt::open(&sealer, &app, id, BASE64URL_NOPAD.encode(sealed).as_bytes(), now)
+        Attempt::open(&sealer, realm, id, BASE64URL_NOPAD.encode(sealed).as_bytes(), now)
             .map(|(Opened::Live(attempt) | Opened::Expired(attempt))| attempt)
     };
-    assert!(Attempt::open(&sealer, &app, id, bytes, now).is_none(), "nobody sealed this");
+    assert!(Attempt::open(&sealer, realm, id, bytes, now).is_none(), "nobody sealed this");
     assert!(open(bytes).is_none(), "nobody sealed this");
-    let Some(attempt) = open(&sealer.seal(&context(&app, id), bytes)) else { return };
-    assert_eq!(open(&attempt.seal(&sealer, &app, id)), Some(attempt));
+    let Some(attempt) = open(&sealer.seal(&context(realm, id), bytes)) else { return };
+    assert_eq!(open(&attempt.seal(&sealer, realm, id)), Some(attempt));
 }
 
 #[cfg(test)]
@@ -161,7 +182,6 @@ mod tests {
 
     struct Fixture {
         sealer: Sealer,
-        app: AppId,
         id: AttemptId,
         attempt: Attempt,
     }
@@ -169,19 +189,19 @@ mod tests {
     fn fixture() -> Fixture {
         let random = Random::seeded(1);
         let provider = ProviderId::new("company");
-        let (id, attempt) = Attempt::begin(&random, BEGUN, provider, "/page?x=%2F&y".to_owned(), 0);
-        Fixture { sealer: KeyRing::generated(&random).sealer("test"), app: AppId::new("wiki"), id, attempt }
+        let (id, attempt) = Attempt::begin(&random, BEGUN, AppId::new("wiki"), provider, "/page?x=%2F&y".to_owned(), 0);
+        Fixture { sealer: KeyRing::generated(&random).sealer("test"), id, attempt }
     }
 
-    fn open(fixture: &Fixture, app: &AppId, id: AttemptId, payload: &[u8], now: Timestamp) -> Option<Opened> {
-        Attempt::open(&fixture.sealer, app, id, BASE64URL_NOPAD.encode(payload).as_bytes(), now)
+    fn open(fixture: &Fixture, realm: &str, id: AttemptId, payload: &[u8], now: Timestamp) -> Option<Opened> {
+        Attempt::open(&fixture.sealer, realm, id, BASE64URL_NOPAD.encode(payload).as_bytes(), now)
     }
 
     #[test]
     fn an_attempt_comes_back_as_it_went() {
         let f = fixture();
-        let payload = f.attempt.seal(&f.sealer, &f.app, f.id);
-        let Some(Opened::Live(back)) = open(&f, &f.app, f.id, &payload, BEGUN) else { panic!("it opens") };
+        let payload = f.attempt.seal(&f.sealer, "wiki", f.id);
+        let Some(Opened::Live(back)) = open(&f, "wiki", f.id, &payload, BEGUN) else { panic!("it opens") };
         assert_eq!(back, f.attempt);
         assert_eq!(back.nonce().secret(), f.attempt.nonce().secret());
     }
@@ -189,8 +209,8 @@ mod tests {
     #[test]
     fn threat_12_after_five_minutes_it_is_known_to_be_late() {
         let f = fixture();
-        let payload = f.attempt.seal(&f.sealer, &f.app, f.id);
-        let opened = |now| open(&f, &f.app, f.id, &payload, now).expect("it opens");
+        let payload = f.attempt.seal(&f.sealer, "wiki", f.id);
+        let opened = |now| open(&f, "wiki", f.id, &payload, now).expect("it opens");
         assert!(matches!(opened(BEGUN.plus(LIFETIME)), Opened::Live(_)));
         assert!(matches!(opened(BEGUN.plus(LIFETIME + Duration::from_secs(1))), Opened::Expired(_)));
     }
@@ -198,16 +218,16 @@ mod tests {
     #[test]
     fn threat_13_it_opens_under_its_own_state_and_app_only() {
         let f = fixture();
-        let payload = f.attempt.seal(&f.sealer, &f.app, f.id);
+        let payload = f.attempt.seal(&f.sealer, "wiki", f.id);
         let other = AttemptId::generate(&Random::seeded(2));
-        assert!(open(&f, &f.app, other, &payload, BEGUN).is_none());
-        assert!(open(&f, &AppId::new("notes"), f.id, &payload, BEGUN).is_none());
+        assert!(open(&f, "wiki", other, &payload, BEGUN).is_none());
+        assert!(open(&f, "notes", f.id, &payload, BEGUN).is_none());
         for place in 0..payload.len() {
             let mut changed = payload.clone();
             changed[place] ^= 1;
-            assert!(open(&f, &f.app, f.id, &changed, BEGUN).is_none(), "byte {place}");
+            assert!(open(&f, "wiki", f.id, &changed, BEGUN).is_none(), "byte {place}");
         }
-        assert!(open(&f, &f.app, f.id, &[], BEGUN).is_none());
+        assert!(open(&f, "wiki", f.id, &[], BEGUN).is_none());
     }
 
     #[test]
@@ -215,7 +235,8 @@ mod tests {
         let random = Random::seeded(3);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..100 {
-            let (_, attempt) = Attempt::begin(&random, BEGUN, ProviderId::new("company"), "/".to_owned(), 0);
+            let (_, attempt) =
+                Attempt::begin(&random, BEGUN, AppId::new("wiki"), ProviderId::new("company"), "/".to_owned(), 0);
             assert_eq!(attempt.code_verifier().secret().len(), 43, "RFC 7636 §4.1");
             assert!(seen.insert(attempt.nonce().secret().clone()));
             assert!(seen.insert(attempt.code_verifier().secret().clone()));
@@ -226,9 +247,9 @@ mod tests {
     fn sixteen_attempts_with_ordinary_targets_fit_into_the_browsers_share() {
         let f = fixture();
         let long = Attempt { target: format!("/{}", "a".repeat(300)), ..f.attempt.clone() };
-        let cookie = BASE64URL_NOPAD.encode(&long.seal(&f.sealer, &f.app, f.id));
+        let cookie = BASE64URL_NOPAD.encode(&long.seal(&f.sealer, "wiki", f.id));
         assert!(cookie.len() * 16 <= 12 * 1024, "{} bytes each", cookie.len());
-        let short = BASE64URL_NOPAD.encode(&f.attempt.seal(&f.sealer, &f.app, f.id));
+        let short = BASE64URL_NOPAD.encode(&f.attempt.seal(&f.sealer, "wiki", f.id));
         assert!(short.len() * 16 <= 8 * 1024, "{} bytes each", short.len());
     }
 }

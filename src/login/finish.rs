@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::BearerToken,
-    identity::Visitor,
+    identity::{AppId, Visitor},
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
     session::{
         CookieSecret, EndReason, Landed, NewSession, Session, Tokens,
@@ -58,10 +58,7 @@ impl Login {
             return Ok(Finished::SignedOut);
         };
         let id = AttemptId::parse(state.secret().as_bytes());
-        let opened = id.and_then(|id| {
-            let cookie = self.cookies.attempts(headers).find(|attempt| attempt.id == id)?;
-            Attempt::open(&self.sealer, &self.app, id, cookie.value, self.clock.now())
-        });
+        let opened = id.and_then(|id| self.opened(id, headers)).filter(|opened| opened.attempt().app == *self.app());
         let (Some(id), Some(opened)) = (id, opened) else {
             // The back button, or a second tab: the sign-in is over and this browser has its session.
             let live = live.ok_or(Error::StateMissing)?;
@@ -94,6 +91,22 @@ impl Login {
         finished.map(Finished::Redirect).map_err(over)
     }
 
+    /// The app at which the sign-in began that is answered here, where that can be another one.
+    pub fn begun_at(&self, query: Option<&str>, headers: &HeaderMap) -> Option<AppId> {
+        if self.realm == self.app().as_str() {
+            return None;
+        }
+        let Ok(Callback::Answer { state, .. }) = parse_callback(query) else { return None };
+        let opened = self.opened(AttemptId::parse(state.secret().as_bytes())?, headers)?;
+        Some(opened.attempt().app.clone())
+    }
+
+    /// The attempt of a `state`, if this browser has it.
+    fn opened(&self, id: AttemptId, headers: &HeaderMap) -> Option<Opened> {
+        let cookie = self.cookies.attempt(id);
+        Attempt::open(&self.sealer, &self.realm, id, cookie.find(headers)?, self.clock.now())
+    }
+
     /// The code becomes tokens, the ID token becomes a visitor.
     async fn redeem(
         &self,
@@ -104,7 +117,7 @@ impl Login {
     ) -> Result<SignedIn, Error> {
         let relying_party = Arc::clone(&party.relying_party);
         let (redirect_uri, code_verifier, nonce) =
-            (self.endpoint("/callback"), attempt.code_verifier(), attempt.nonce());
+            (self.redirect_uri.clone(), attempt.code_verifier(), attempt.nonce());
         self.in_background(async move {
             match outcome {
                 Outcome::Code(code) => {
@@ -147,7 +160,6 @@ impl Login {
         live: Option<&Live>,
     ) -> Result<Redirect, Error> {
         let new = NewSession {
-            app: self.app.clone(),
             visitor: signed_in.visitor,
             auth_time: signed_in.auth_time,
             provider_session: signed_in.sid,
@@ -155,13 +167,16 @@ impl Login {
             tokens,
             id_token: Some(signed_in.id_token),
         };
-        let (secret, session) = self.sessions.open(new).await?;
-        tracing::info!(app = %self.app, provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
+        let (secret, session) = self.sessions.open(&self.home, new).await?;
+        tracing::info!(app = %self.app(), provider = %session.visitor().provider, subject = %session.visitor().subject, "signed in");
         if let Some(old) = live {
             self.supersede(old, session.visitor()).await?;
         }
         let mut redirect = self.go_on(&ReturnTarget::parse(&attempt.target, &self.origins));
-        let cookie = self.cookies.set(&self.cookies.session(), secret.expose(), Keep::UntilBrowserCloses);
+        let cookie = self.cookies.set(&self.cookies.session(), secret.expose(), self.keep_session);
+        if self.answers_here() {
+            redirect.cookies.extend_from_slice(&self.expirations);
+        }
         redirect.cookies.push(cookie);
         redirect.cookies.push(self.cookies.remove(&self.cookies.attempt(id)));
         if live.is_none() {

@@ -7,7 +7,7 @@ use openidconnect::CsrfToken;
 
 use super::{
     Error, Login, Redirect, ReturnTarget,
-    attempt::{Attempt, COOKIE_LIFETIME, Opened},
+    attempt::{Attempt, COOKIE_LIFETIME},
 };
 use crate::{
     clock::Timestamp,
@@ -63,6 +63,10 @@ impl Login {
         if rounds > 0 && begin.initiative == Initiative::Visitor {
             redirect.cookies.push(self.cookies.remove(&self.cookies.loop_marker()));
         }
+        if !self.answers_here() {
+            // Where this sign-in ends, the app's own cookies are out of reach.
+            redirect.cookies.extend_from_slice(&self.expirations);
+        }
         Ok(redirect)
     }
 
@@ -85,13 +89,19 @@ impl Login {
             self.in_background(async move { relying_party.metadata_or_fetch().await }).await??
         };
         let provider = relying_party.provider().id.clone();
-        let (id, attempt) =
-            Attempt::begin(&self.random, self.clock.now(), provider, target.as_str().to_owned(), restarts);
-        let payload = attempt.seal(&self.sealer, &self.app, id);
+        let (id, attempt) = Attempt::begin(
+            &self.random,
+            self.clock.now(),
+            self.app().clone(),
+            provider,
+            target.as_str().to_owned(),
+            restarts,
+        );
+        let payload = attempt.seal(&self.sealer, &self.realm, id);
         let location = relying_party.authorization_url(
             &metadata,
             &AuthorizationRequest {
-                redirect_uri: &self.endpoint("/callback"),
+                redirect_uri: &self.redirect_uri,
                 state: &CsrfToken::new(id.to_string()),
                 nonce: &attempt.nonce(),
                 code_verifier: &attempt.code_verifier(),
@@ -134,8 +144,7 @@ impl Login {
 
     /// When an attempt was begun; `None`, before all others, where it is none of ours.
     fn begun(&self, cookie: &AttemptCookie<'_>) -> Option<Timestamp> {
-        let opened = Attempt::open(&self.sealer, &self.app, cookie.id, cookie.value, self.clock.now())?;
-        let (Opened::Live(attempt) | Opened::Expired(attempt)) = opened;
-        Some(attempt.begun)
+        let opened = Attempt::open(&self.sealer, &self.realm, cookie.id, cookie.value, self.clock.now())?;
+        Some(opened.attempt().begun)
     }
 }

@@ -64,7 +64,12 @@ impl ReturnTarget {
 
     /// A target that somebody asked for; whatever is not surely an app's page becomes the root.
     pub fn parse(asked: &str, origins: &Origins) -> Self {
-        Self::checked(asked, origins).map_or_else(|| Self::root(origins), Self)
+        Self::ours(asked, origins).unwrap_or_else(|| Self::root(origins))
+    }
+
+    /// The same, where whatever is not surely an app's page is not the root but nothing.
+    pub fn ours(asked: &str, origins: &Origins) -> Option<Self> {
+        Self::checked(asked, origins).map(Self)
     }
 
     fn checked(asked: &str, origins: &Origins) -> Option<String> {

@@ -54,7 +54,7 @@ impl Pages {
                 "sign_out",
                 self.sign_out(&SignOutPage { app_name: APP, account: Some(ACCOUNT), return_to: Some("/goodbye") }),
             ),
-            ("signed_out", self.signed_out(&SignedOutPage { app_name: APP })),
+            ("signed_out", self.signed_out(&SignedOutPage { app_name: APP, return_to: None })),
             (
                 "unauthorized",
                 self.unauthorized(&UnauthorizedPage {

@@ -37,7 +37,7 @@ fn threats_17_and_107_no_field_of_any_page_becomes_markup() {
             return_to: HOSTILE,
         }),
         pages.sign_out(&SignOutPage { app_name: HOSTILE, account: Some(HOSTILE), return_to: Some(HOSTILE) }),
-        pages.signed_out(&SignedOutPage { app_name: HOSTILE }),
+        pages.signed_out(&SignedOutPage { app_name: HOSTILE, return_to: Some(HOSTILE) }),
         pages.unauthorized(&UnauthorizedPage { app_name: HOSTILE, return_to: HOSTILE, request_id: HOSTILE }),
         pages.confirm_replace(&ConfirmReplacePage {
             app_name: HOSTILE,

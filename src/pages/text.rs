@@ -181,6 +181,7 @@ pub const SIGN_OUT: &str = "Sign out";
 
 pub(super) const STAY_SIGNED_IN: &str = "Stay signed in";
 pub(super) const CONTINUE: &str = "Continue with this account";
+pub(super) const GO_ON: &str = "Go on";
 pub(super) const SIGNED_IN_AS: &str = "Signed in as";
 pub(super) const REQUEST_ID: &str = "Request ID:";
 pub(super) const CHOOSE_A_PROVIDER: &str = "How would you like to sign in?";

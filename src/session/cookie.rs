@@ -1,8 +1,12 @@
 //! Our cookies: their names, finding them, setting them, and keeping them from the upstream.
 //!
-//! RFC 6265 and its revision (draft-ietf-httpbis-rfc6265bis). Over https every
-//! name carries `__Host-`, so no sibling domain and no plain-http page can plant
-//! one (threat 79).
+//! RFC 6265 and its revision (draft-ietf-httpbis-rfc6265bis), CHIPS for `Partitioned`.
+//! A name says how far it reaches, and browsers hold it to that: over https it carries
+//! `__Host-`, so that no sibling domain and no plain-http page can plant one (threat 79).
+//! Below a path, where `__Host-` may not be, it is `__Secure-NAME-APP`, so that apps on
+//! one host do not take each other's; on a `cookie_domain` it is `__Secure-NAME`, which
+//! is the price of that setting. What a sign-in begins with stays on its own host all the
+//! same, unless the provider answers to another one (`callback_url`).
 //!
 //! Values are always base64url of bytes, so nothing that a visitor or a provider
 //! chose can end a header or a cookie. Rejected: a cookie map per request (it
@@ -12,38 +16,82 @@
 use std::{fmt, time::Duration};
 
 use aws_lc_rs::digest;
-use cookie::{Cookie, SameSite};
+use cookie::Cookie;
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::{config::app::Scheme, random::Random, session::CookieSecret};
+use crate::{
+    config::{
+        self,
+        app::{PublicUrl, Scheme, SessionCookie},
+        session::{CookieReach, SameSite},
+    },
+    identity::AppId,
+    random::Random,
+    session::CookieSecret,
+};
 
 pub mod upstream;
 
-/// The names of our cookies at one app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Our cookies at one app: what each is called and where it goes. Made at load.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CookieNames {
+    session: String,
+    attempt_prefix: String,
+    loop_marker: String,
+    for_session: Attributes,
+    for_sign_in: Attributes,
+}
+
+/// Where a cookie goes, and what protects it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Attributes {
     scheme: Scheme,
-    session: &'static str,
-    attempt_prefix: &'static str,
-    loop_marker: &'static str,
+    scope: Scope,
+    same_site: SameSite,
+}
+
+/// Which requests have a cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Scope {
+    Host,
+    Path(String),
+    Domain(String),
+}
+
+/// Where the cookies go that a sign-in begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInReach {
+    /// To the app, which gets the provider's answer itself.
+    App,
+    /// As far as the session's: another app gets the answer.
+    Siblings,
 }
 
 /// One of our names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CookieName(String);
+pub struct CookieName {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Session,
+    SignIn,
+}
 
 impl CookieName {
     /// As it stands in a header.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Its value as the browser sent it, still encoded: see [`decode`]. Two different
     /// values are none: there is no telling which of them somebody planted. Equal
     /// ones are one.
     pub fn find<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
-        find(headers, &self.0)
+        find(headers, &self.text)
     }
 }
 
@@ -66,43 +114,68 @@ pub struct AttemptCookie<'h> {
 }
 
 impl CookieNames {
-    /// The names under the scheme of the app's public URL. Plain http, which is for
-    /// loopback, gets no prefix: browsers refuse `__Host-` there.
-    pub fn new(scheme: Scheme) -> Self {
-        match scheme {
-            Scheme::Https => Self {
-                scheme,
-                session: "__Host-vestibule",
-                attempt_prefix: "__Host-vestibule-attempt-",
-                loop_marker: "__Host-vestibule-loop",
-            },
-            Scheme::Http => Self {
-                scheme,
-                session: "vestibule",
-                attempt_prefix: "vestibule-attempt-",
-                loop_marker: "vestibule-loop",
-            },
+    /// Our cookies at an app.
+    pub fn of(app: &config::App) -> Self {
+        let sign_in = if app.shared_callback.is_some() { SignInReach::Siblings } else { SignInReach::App };
+        Self::new(&app.id, &app.public_url, &app.session.cookie, sign_in)
+    }
+
+    /// The same by parts.
+    pub fn new(app: &AppId, public_url: &PublicUrl, cookie: &SessionCookie, sign_in: SignInReach) -> Self {
+        let own = match public_url.path.as_str() {
+            "" => Scope::Host,
+            path => Scope::Path(path.to_owned()),
+        };
+        let wide = match &cookie.reach {
+            CookieReach::App => own.clone(),
+            CookieReach::Siblings(domain) => Scope::Domain(domain.clone()),
+        };
+        let narrow = match sign_in {
+            SignInReach::App => own,
+            SignInReach::Siblings => wide.clone(),
+        };
+        let base = |scope: &Scope| {
+            // Plain http, which is for loopback, gets no prefix: browsers refuse them there.
+            let prefix = match (public_url.scheme, scope) {
+                (Scheme::Http, _) => "",
+                (Scheme::Https, Scope::Host) => "__Host-",
+                (Scheme::Https, Scope::Path(_) | Scope::Domain(_)) => "__Secure-",
+            };
+            match scope {
+                Scope::Path(_) => (format!("{prefix}{}-{app}", cookie.name), '.'),
+                Scope::Host | Scope::Domain(_) => (format!("{prefix}{}", cookie.name), '-'),
+            }
+        };
+        // After an app's id comes what no id has, so that none ends like another's attempt.
+        let (sign_in, dash) = base(&narrow);
+        Self {
+            session: base(&wide).0,
+            attempt_prefix: format!("{sign_in}{dash}attempt-"),
+            loop_marker: format!("{sign_in}{dash}loop"),
+            for_session: Attributes { scheme: public_url.scheme, scope: wide, same_site: cookie.same_site },
+            // The provider leads back by a top-level navigation, which has them.
+            for_sign_in: Attributes { scheme: public_url.scheme, scope: narrow, same_site: SameSite::Lax },
         }
     }
 
     /// The session's name.
     pub fn session(&self) -> CookieName {
-        CookieName(self.session.to_owned())
+        CookieName { text: self.session.clone(), kind: Kind::Session }
     }
 
     /// The name of one sign-in attempt.
     pub fn attempt(&self, id: AttemptId) -> CookieName {
-        CookieName(format!("{}{id}", self.attempt_prefix))
+        CookieName { text: format!("{}{id}", self.attempt_prefix), kind: Kind::SignIn }
     }
 
     /// The name of what counts the restarts of a sign-in.
     pub fn loop_marker(&self) -> CookieName {
-        CookieName(self.loop_marker.to_owned())
+        CookieName { text: self.loop_marker.clone(), kind: Kind::SignIn }
     }
 
     /// The session cookie's value, found as [`CookieName::find`] does. Runs once a request.
     pub fn session_value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
-        find(headers, self.session)
+        find(headers, &self.session)
     }
 
     /// The secret in it.
@@ -134,15 +207,32 @@ impl CookieNames {
     }
 
     fn set_cookie(&self, name: &CookieName, value: &str, max_age: Option<Duration>) -> HeaderValue {
+        let Attributes { scheme, scope, same_site } = match name.kind {
+            Kind::Session => &self.for_session,
+            Kind::SignIn => &self.for_sign_in,
+        };
         let mut cookie = Cookie::new(name.as_str(), value);
-        cookie.set_path("/");
         cookie.set_http_only(true);
-        cookie.set_same_site(SameSite::Lax);
-        cookie.set_secure(self.scheme == Scheme::Https);
+        cookie.set_secure(*scheme == Scheme::Https);
+        match scope {
+            Scope::Host => cookie.set_path("/"),
+            Scope::Path(path) => cookie.set_path(path.as_str()),
+            Scope::Domain(domain) => {
+                cookie.set_path("/");
+                cookie.set_domain(domain.as_str());
+            }
+        }
+        match same_site {
+            SameSite::Lax => cookie.set_same_site(cookie::SameSite::Lax),
+            SameSite::None => {
+                cookie.set_same_site(cookie::SameSite::None);
+                cookie.set_partitioned(true);
+            }
+        }
         if let Some(time) = max_age {
             cookie.set_max_age(time::Duration::seconds(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)));
         }
-        HeaderValue::try_from(cookie.to_string()).expect("our names and base64url are visible ASCII")
+        HeaderValue::try_from(cookie.to_string()).expect("names, base64url, hosts and paths are visible ASCII")
     }
 }
 

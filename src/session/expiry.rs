@@ -4,7 +4,12 @@
 //! session counts. It closes what would otherwise stay open (a WebSocket past its
 //! session's lifetime, threat 115) and keeps the store from growing.
 
-use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    error::Error,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -48,13 +53,13 @@ impl Sessions {
         for live in self.registry.settled() {
             if now >= live.expires_at() {
                 self.apply_ending(live.id).await;
-            } else if self.is_idle(&live, now) {
+            } else if live.is_idle(now) {
                 // Another replica may have seen a later use.
                 match in_time(self.store.load(&live.id)).await? {
-                    Some(stored) => live.settle(live.expires_at(), stored.last_used),
+                    Some(stored) => live.used_as_stored(stored.last_used),
                     None => self.apply_ending(live.id).await,
                 }
-                if self.is_idle(&live, now) {
+                if live.is_idle(now) {
                     self.apply_ending(live.id).await;
                 }
             }
@@ -66,8 +71,9 @@ impl Sessions {
     async fn purge_expired(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         // The store may not have been told of a use for so long, and a row must not go before its session.
-        let unused = self.times.idle_timeout + TOUCH_INTERVAL;
-        let (created, last_used) = (now.minus(self.times.lifetime), now.minus(unused));
+        let longest = *self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        let unused = longest.idle_timeout + TOUCH_INTERVAL;
+        let (created, last_used) = (now.minus(longest.lifetime), now.minus(unused));
         let purged = in_time(self.store.purge_expired(created, last_used)).await?;
         if purged > 0 {
             self.meter.sessions_ended(EXPIRED, purged);

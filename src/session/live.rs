@@ -15,7 +15,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -38,6 +38,8 @@ pub(super) struct Live {
     /// lies elsewhere in memory.
     expires_at: AtomicI64,
     last_used: AtomicI64,
+    /// In seconds; the app's where it began.
+    idle_timeout: AtomicU64,
     /// The use that the store was last told of.
     last_written: AtomicI64,
     registry: Arc<Registry>,
@@ -63,11 +65,24 @@ impl Live {
         self.ended.end();
     }
 
-    /// Takes over what the store says; what has ended stays so.
-    pub(super) fn settle(&self, expires_at: Timestamp, last_used: Timestamp) {
+    /// Whether it has not been used for as long as its app lets it be, as far as this process knows.
+    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+        now.since(self.last_used()) >= Duration::from_secs(self.idle_timeout.load(Ordering::Relaxed))
+    }
+
+    /// Takes over what the app and the store say; what has ended stays so.
+    pub(super) fn settle(&self, expires_at: Timestamp, idle_timeout: Duration, last_used: Timestamp) {
+        // Timestamps are whole seconds: a part of one is over with the next.
+        let seconds = idle_timeout.as_secs() + u64::from(idle_timeout.subsec_nanos() > 0);
+        self.idle_timeout.store(seconds, Ordering::Relaxed);
+        self.used_as_stored(last_used);
         let unless_over = |current| (current != OVER).then_some(expires_at.as_unix());
         // An error means that it is over.
         let _ = self.expires_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, unless_over);
+    }
+
+    /// Takes over a use that the store knows of.
+    pub(super) fn used_as_stored(&self, last_used: Timestamp) {
         self.last_used.fetch_max(last_used.as_unix(), Ordering::Relaxed);
         self.last_written.fetch_max(last_used.as_unix(), Ordering::Relaxed);
     }
@@ -112,6 +127,7 @@ impl Registry {
         let live = Arc::new(Live {
             id,
             ended: Ended::default(),
+            idle_timeout: AtomicU64::new(u64::MAX),
             expires_at: AtomicI64::new(UNSETTLED),
             last_used: AtomicI64::new(i64::MIN),
             last_written: AtomicI64::new(i64::MIN),
@@ -151,6 +167,8 @@ impl Registry {
 mod tests {
     use super::*;
 
+    const HOURS: Duration = Duration::from_hours(8);
+
     fn id(byte: u8) -> SessionId {
         SessionId::from_bytes([byte; 32])
     }
@@ -172,11 +190,11 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let (a, b) = (registry.register(id(1)), registry.register(id(2)));
         registry.find(&id(1)).expect("held").end();
-        a.settle(Timestamp::from_unix(99), Timestamp::from_unix(1));
+        a.settle(Timestamp::from_unix(99), HOURS, Timestamp::from_unix(1));
         assert!(a.ended.is_ended() && a.expires_at() < Timestamp::from_unix(0), "a late load does not bring it back");
         assert!(!b.ended.is_ended());
         assert_eq!(registry.settled().len(), 1, "what has ended is settled");
-        b.settle(Timestamp::from_unix(99), Timestamp::from_unix(1));
+        b.settle(Timestamp::from_unix(99), HOURS, Timestamp::from_unix(1));
         assert_eq!(registry.settled().len(), 2);
     }
 
@@ -184,7 +202,7 @@ mod tests {
     fn a_write_is_due_once_in_its_interval_and_for_one_caller() {
         let live = Arc::new(Registry::default()).register(id(1));
         let (start, minute) = (Timestamp::from_unix(1_000), Duration::from_mins(1));
-        live.settle(start.plus(minute), start);
+        live.settle(start.plus(minute), HOURS, start);
         assert!(!live.claim_write(start.plus(Duration::from_secs(59)), minute));
         assert!(live.claim_write(start.plus(minute), minute));
         assert!(!live.claim_write(start.plus(minute), minute));
@@ -195,7 +213,7 @@ mod tests {
         let live = Arc::new(Registry::default()).register(id(1));
         live.used(Timestamp::from_unix(20));
         live.used(Timestamp::from_unix(10));
-        live.settle(Timestamp::from_unix(99), Timestamp::from_unix(15));
+        live.settle(Timestamp::from_unix(99), HOURS, Timestamp::from_unix(15));
         assert_eq!(live.last_used(), Timestamp::from_unix(20));
     }
 }

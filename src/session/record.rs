@@ -30,7 +30,7 @@ const ID_TOKEN: &[u8] = b"id_token";
 /// Everything that a session knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The app in whose cookie it is; it counts nowhere else.
+    /// The app at which it began; see [`Home`](super::Home) for where it counts.
     pub(super) app: AppId,
     pub(super) visitor: Visitor,
     pub(super) created_at: Timestamp,

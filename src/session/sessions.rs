@@ -10,7 +10,10 @@
 //! there and must not wait for a worker that is busy with visitors; and because a
 //! visitor who hangs up must not cut a write in half.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use moka::policy::EvictionPolicy;
@@ -27,7 +30,7 @@ use crate::{
     random::Random,
     secret::Secret,
     session::{
-        CookieSecret, EndReason, Error, Feed, Landed, Pulse, Session, SessionId, Store, StoreError, Tokens,
+        CookieSecret, EndReason, Error, Feed, Home, Landed, Pulse, Session, SessionId, Store, StoreError, Tokens,
         feed::Freshness,
         live::{Live, Registry},
         record::{self, Record},
@@ -55,7 +58,8 @@ const OVERLAP: Duration = Duration::from_mins(1);
 pub struct Sessions {
     pub(super) store: Arc<dyn Store>,
     pub(super) feed: Arc<dyn Feed>,
-    pub(super) times: SessionTimes,
+    /// The longest times that any app has, or had under an earlier configuration.
+    pub(super) longest: Mutex<SessionTimes>,
     pub(super) clock: Clock,
     pub(super) registry: Arc<Registry>,
     pub(super) freshness: Freshness,
@@ -69,7 +73,7 @@ pub struct Sessions {
 /// What the cache says, at once.
 #[derive(Debug)]
 pub(crate) enum Cached {
-    /// A live session of this app.
+    /// A live session that counts here.
     Hit(Arc<Session>),
     /// There is no such session here.
     Unknown,
@@ -80,8 +84,6 @@ pub(crate) enum Cached {
 /// A sign-in, to become a session.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// The app in whose cookie it will be.
-    pub app: AppId,
     /// Who signed in.
     pub visitor: Visitor,
     /// The `auth_time` claim.
@@ -99,7 +101,7 @@ pub struct NewSession {
 /// What is left to do when a session has ended: tell the provider.
 #[derive(Clone, Debug)]
 pub struct EndedSession {
-    /// The app in whose cookie it was.
+    /// The app at which it began.
     pub app: AppId,
     /// Whose it was, and which provider's.
     pub visitor: Visitor,
@@ -122,6 +124,7 @@ enum Standing {
 /// Why a load brought no session.
 enum NotLoaded {
     Unknown,
+    OfAnotherApp,
     Store(StoreError),
 }
 
@@ -131,7 +134,7 @@ impl Sessions {
     pub fn new(
         store: Arc<dyn Store>,
         feed: Arc<dyn Feed>,
-        times: SessionTimes,
+        longest: SessionTimes,
         clock: Clock,
         random: Random,
         meter: Meter,
@@ -140,7 +143,7 @@ impl Sessions {
         Self {
             store,
             feed,
-            times,
+            longest: Mutex::new(longest),
             clock,
             registry: Arc::default(),
             freshness: Freshness::new(),
@@ -156,6 +159,12 @@ impl Sessions {
         }
     }
 
+    /// Keeps what apps of a newer configuration may still want: no row goes before its session.
+    pub fn keep_for(&self, times: SessionTimes) {
+        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        *longest = longest.longest(times);
+    }
+
     /// With another capacity, so that a test can fill it.
     #[cfg(test)]
     pub(crate) fn holding_at_most(self, sessions: u64) -> Self {
@@ -164,19 +173,19 @@ impl Sessions {
 
     /// Makes a session of a sign-in, always under a new secret (threat 7). A session
     /// that the browser had before is the caller's to [`end`](Self::end).
-    pub async fn open(&self, new: NewSession) -> Result<(CookieSecret, Arc<Session>), Error> {
+    pub async fn open(&self, home: &Home, new: NewSession) -> Result<(CookieSecret, Arc<Session>), Error> {
         let now = self.clock.now();
         let secret = CookieSecret::generate(&self.random);
         let id = secret.id();
         let owner = Owner {
-            app: new.app.clone(),
+            app: home.app().clone(),
             issuer: new.visitor.issuer.clone(),
             subject: new.visitor.subject.clone(),
             provider_session: new.provider_session.clone(),
         };
         let id_token = new.id_token.as_ref().map(|token| record::seal_id_token(token, &secret, &self.random));
         let record = Record {
-            app: new.app,
+            app: home.app().clone(),
             visitor: new.visitor,
             created_at: now,
             auth_time: new.auth_time,
@@ -189,7 +198,7 @@ impl Sessions {
         let position = self.freshness.applied();
         let live = self.registry.register(id);
         self.ask(|store| async move { store.insert(row).await }).await?;
-        live.settle(now.plus(self.times.lifetime), now);
+        live.settle(now.plus(home.times().lifetime), home.times().idle_timeout, now);
         self.meter.session_opened();
         let session = Arc::new(Session::new(record, live, position));
         self.cache.insert(id, Arc::clone(&session)).await;
@@ -201,7 +210,7 @@ impl Sessions {
     pub fn is_good(&self, pulse: &Pulse, now: Moment) -> bool {
         let good = self.freshness.is_trusted_at(now)
             && self.freshness.covers(pulse.position)
-            && self.standing(&pulse.live, now.timestamp()) == Standing::Valid;
+            && standing(&pulse.live, now.timestamp()) == Standing::Valid;
         if good {
             self.note_use(&pulse.live, now.timestamp());
         }
@@ -209,23 +218,23 @@ impl Sessions {
     }
 
     /// The session of an id, if that can be said at once. Notes its use.
-    pub(crate) fn peek(&self, app: &AppId, id: &SessionId) -> Cached {
+    pub(crate) fn peek(&self, home: &Home, id: &SessionId) -> Cached {
         // Ready at once but for rare upkeep of the cache; a miss is a fair answer to that.
         let Some(session) = self.cache.get(id).now_or_never().flatten() else {
             let unknown = self.freshness.is_trusted() && self.unknown.contains_key(id);
             return if unknown { Cached::Unknown } else { Cached::Miss };
         };
-        self.judge(app, session)
+        self.judge(home, session)
     }
 
     /// What an opened session is worth now.
-    fn judge(&self, app: &AppId, session: Arc<Session>) -> Cached {
+    fn judge(&self, home: &Home, session: Arc<Session>) -> Cached {
         if !self.freshness.is_trusted() || !self.freshness.covers(session.pulse.position) {
             return Cached::Miss;
         }
         let now = self.clock.now();
-        match self.standing(&session.pulse.live, now) {
-            Standing::Valid if session.app == *app => {
+        match standing(&session.pulse.live, now) {
+            Standing::Valid if home.takes(&session.app) => {
                 self.note_use(&session.pulse.live, now);
                 Cached::Hit(session)
             }
@@ -235,12 +244,12 @@ impl Sessions {
     }
 
     /// The session of a cookie, from the store where need be. `None`: there is no
-    /// such session of this app, or no longer.
-    pub async fn resolve(&self, app: &AppId, secret: &CookieSecret) -> Result<Option<Arc<Session>>, Error> {
+    /// such session that counts at this app, or no longer.
+    pub async fn resolve(&self, home: &Home, secret: &CookieSecret) -> Result<Option<Arc<Session>>, Error> {
         let id = secret.id();
         // More than once only where a gap in the feed opened during the load.
         loop {
-            match self.peek(app, &id) {
+            match self.peek(home, &id) {
                 Cached::Hit(session) => return Ok(Some(session)),
                 Cached::Unknown => return Ok(None),
                 Cached::Miss if !self.freshness.is_trusted() => return Err(Error::Stale),
@@ -249,10 +258,10 @@ impl Sessions {
             if self.cache.get(&id).await.is_some_and(|session| self.needs_reload(&session)) {
                 self.cache.invalidate(&id).await;
             }
-            let session = match self.cache.try_get_with(id, self.load(id, secret)).await {
+            let session = match self.cache.try_get_with(id, self.load(home, id, secret)).await {
                 Ok(session) => session,
                 Err(why) => match &*why {
-                    NotLoaded::Unknown => return Ok(None),
+                    NotLoaded::Unknown | NotLoaded::OfAnotherApp => return Ok(None),
                     NotLoaded::Store(error) => return Err(error.clone().into()),
                 },
             };
@@ -261,7 +270,7 @@ impl Sessions {
             }
             // The flight may have been another's, and an ending may have overtaken it.
             let now = self.clock.now();
-            if session.app != *app || self.standing(&session.pulse.live, now) != Standing::Valid {
+            if !home.takes(&session.app) || standing(&session.pulse.live, now) != Standing::Valid {
                 return Ok(None);
             }
             self.note_use(&session.pulse.live, now);
@@ -271,10 +280,10 @@ impl Sessions {
 
     fn needs_reload(&self, session: &Session) -> bool {
         !self.freshness.covers(session.pulse.position)
-            || self.standing(&session.pulse.live, self.clock.now()) == Standing::PerhapsIdle
+            || standing(&session.pulse.live, self.clock.now()) == Standing::PerhapsIdle
     }
 
-    async fn load(&self, id: SessionId, secret: &CookieSecret) -> Result<Arc<Session>, NotLoaded> {
+    async fn load(&self, home: &Home, id: SessionId, secret: &CookieSecret) -> Result<Arc<Session>, NotLoaded> {
         let position = self.freshness.applied();
         // Before the store is asked: see `live`.
         let live = self.registry.register(id);
@@ -287,8 +296,13 @@ impl Sessions {
                 return Err(self.not_known(id));
             }
         };
-        live.settle(record.created_at.plus(self.times.lifetime), stored.last_used);
-        match self.standing(&live, self.clock.now()) {
+        // Judged by the times of its own app only: under another's it could outlive them.
+        if !home.takes(&record.app) {
+            return Err(NotLoaded::OfAnotherApp);
+        }
+        let times = home.times();
+        live.settle(record.created_at.plus(times.lifetime), times.idle_timeout, stored.last_used);
+        match standing(&live, self.clock.now()) {
             Standing::Valid => Ok(Arc::new(Session::new(record, live, position))),
             Standing::Over | Standing::PerhapsIdle => Err(self.not_known(id)),
         }
@@ -399,20 +413,6 @@ impl Sessions {
         self.cache.invalidate(&id).await;
     }
 
-    fn standing(&self, live: &Live, now: Timestamp) -> Standing {
-        if now >= live.expires_at() {
-            Standing::Over
-        } else if self.is_idle(live, now) {
-            Standing::PerhapsIdle
-        } else {
-            Standing::Valid
-        }
-    }
-
-    pub(super) fn is_idle(&self, live: &Live, now: Timestamp) -> bool {
-        now.since(live.last_used()) >= self.times.idle_timeout
-    }
-
     /// Asks the store, on the background runtime and in time.
     async fn ask<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, StoreError>
     where
@@ -421,6 +421,16 @@ impl Sessions {
     {
         let answer = self.background.spawn(in_time(call(Arc::clone(&self.store))));
         answer.await.unwrap_or_else(|stopped| Err(StoreError::unavailable(stopped)))
+    }
+}
+
+fn standing(live: &Live, now: Timestamp) -> Standing {
+    if now >= live.expires_at() {
+        Standing::Over
+    } else if live.is_idle(now) {
+        Standing::PerhapsIdle
+    } else {
+        Standing::Valid
     }
 }
 

@@ -16,22 +16,31 @@ use tokio::runtime;
 use super::{Options, StartError};
 use crate::{
     access::AppRules,
-    config::{self, Config, SessionStore},
+    config::{
+        self, Config, SessionStore,
+        session::{CookieReach, Persistence},
+    },
     forward::{AssertionSigner, Front},
-    gateway::{App, Apps, SignIns},
+    gateway::{App, Apps, LogoutPaths, SignIns},
     listener::tls,
-    login::{Login, Origins, Party, Redeemed},
+    login::{self, Login, Origins, Party, Redeemed, SignedOutPlaces},
     meter::ProviderCall,
     pages::Pages,
     relying_party::{Call, RelyingParty},
     seal::KeyRing,
-    session::{Sessions, cookie::CookieNames},
+    session::{
+        Home, Sessions,
+        cookie::{CookieNames, Keep},
+    },
     store::MemoryStore,
     upstream::Connector,
 };
 
 /// What the seal of an attempt's cookie is for.
 const ATTEMPT_PURPOSE: &str = "sign-in attempt";
+
+/// What the seal of a sign-out's `state` is for.
+const SIGN_OUT_PURPOSE: &str = "sign-out state";
 
 /// Makes of configurations what requests are answered with.
 pub(super) struct Composer {
@@ -59,7 +68,7 @@ impl Composer {
         let sessions = Arc::new(Sessions::new(
             store.clone(),
             store,
-            first.session.clone(),
+            first.session.longest,
             options.clock.clone(),
             options.random.clone(),
             options.meter.clone(),
@@ -77,6 +86,7 @@ impl Composer {
     /// Makes everything that depends on the configuration, of what there was `before` where that did not change.
     pub(super) fn compose(&self, config: Config, before: Option<&Composed>) -> Result<Composed, StartError> {
         let Options { clock, random, meter, .. } = &self.options;
+        self.sessions.keep_for(config.session.longest);
         let ring = self.ring(&config);
         let parties =
             config.providers.iter().map(|provider| self.party(provider, before)).collect::<Result<Vec<_>, _>>()?;
@@ -87,11 +97,20 @@ impl Composer {
             let premises = Arc::clone(&origins.premises);
             let of_this_app = |party: &&Party| app.providers.iter().any(|p| p.id == party.relying_party.provider().id);
             let login = Login {
-                app: app.id.clone(),
+                home: Home::of(app),
                 origins,
-                cookies: CookieNames::new(app.public_url.scheme),
+                redirect_uri: app.redirect_uri(&config.server.prefix),
+                cookies: CookieNames::of(app),
+                keep_session: match app.session.cookie.persistence {
+                    Persistence::UntilBrowserCloses => Keep::UntilBrowserCloses,
+                    Persistence::ForLifetime => Keep::For(app.session.times.lifetime),
+                },
+                expirations: login::expirations(app),
+                signed_out: SignedOutPlaces::new(&app.sign_out),
                 parties: parties.iter().filter(of_this_app).cloned().collect(),
                 sealer: ring.sealer(ATTEMPT_PURPOSE),
+                realm: attempt_realm(app),
+                sign_out_sealer: ring.sealer(SIGN_OUT_PURPOSE),
                 redeemed: self.redeemed.clone(),
                 sessions: Arc::clone(&self.sessions),
                 background: self.background.clone(),
@@ -108,6 +127,7 @@ impl Composer {
                     Arc::new(Pages::below(premises.path(), &config.server.prefix))
                 },
                 premises,
+                logout_paths: LogoutPaths::new(&app.sign_out.paths),
                 front: Front::new(app, &rules, &signer),
                 rules,
                 login,
@@ -176,7 +196,11 @@ impl Connectors<'_> {
 /// begin to take passwords in the clear because of a line that got lost.
 fn server_tls(config: &Config, before: Option<&Composed>) -> io::Result<Option<Arc<ServerConfig>>> {
     let of_apps = |config: &Config| -> Vec<_> {
-        config.apps.iter().filter_map(|app| Some((app.hosts.clone(), app.tls.clone()?))).collect()
+        config
+            .apps
+            .iter()
+            .filter_map(|app| Some((app.hosts.clone(), app.wildcard_hosts.clone(), app.tls.clone()?)))
+            .collect()
     };
     match (&config.server.tls, before) {
         (tls, Some(before)) if tls.is_some() != before.apps.tls.is_some() => Ok(before.apps.tls.clone()),
@@ -185,6 +209,14 @@ fn server_tls(config: &Config, before: Option<&Composed>) -> io::Result<Option<A
         }
         (Some(tls), _) => tls::server_config(tls, config.apps.iter().map(AsRef::as_ref)).map(Some),
         (None, _) => Ok(None),
+    }
+}
+
+/// Among whom a sign-in may be finished that begins at an app: a domain has a dot, and no app's id has one.
+fn attempt_realm(app: &config::App) -> String {
+    match (&app.shared_callback, &app.session.cookie.reach) {
+        (Some(_), CookieReach::Siblings(domain)) => domain.clone(),
+        (Some(_) | None, _) => app.id.to_string(),
     }
 }
 

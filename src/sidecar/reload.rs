@@ -51,15 +51,13 @@ pub(super) type Answer = oneshot::Sender<Reload>;
 type IsSame = fn(&Config, &Config) -> bool;
 
 /// What only a restart can change: sockets, threads, and what was sized or chosen with them.
-pub const NEED_A_RESTART: [(&str, IsSame); 8] = [
+pub const NEED_A_RESTART: [(&str, IsSame); 6] = [
     ("server.listen", |a, b| a.server.listen == b.server.listen),
     ("server.ops_listen", |a, b| a.server.ops_listen == b.server.ops_listen),
     ("server.workers", |a, b| a.server.workers == b.server.workers),
     ("server.tls (whether there is any)", |a, b| a.server.tls.is_some() == b.server.tls.is_some()),
     ("server.limits.connections", |a, b| a.server.limits.connections == b.server.limits.connections),
     ("log.format", |a, b| a.log.format == b.log.format),
-    ("session.idle_timeout", |a, b| a.session.idle_timeout == b.session.idle_timeout),
-    ("session.lifetime", |a, b| a.session.lifetime == b.session.lifetime),
 ];
 
 /// Puts new configurations in the place of old ones.

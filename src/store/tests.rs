@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, ManualClock, Timestamp},
-    config::{SessionStore, SessionTimes},
+    config::SessionTimes,
     identity::{AppId, EmailTrust, Issuer, ProviderId, ProviderSessionId, Subject, Visitor},
     meter::Meter,
     random::Random,
     secret::Secret,
     session::{
-        Cached, CookieSecret, EndReason, Error, Feed, Landed, NewSession, Session, Sessions, Store, Tokens,
+        Cached, CookieSecret, EndReason, Error, Feed, Home, Landed, NewSession, Session, Sessions, Store, Tokens,
         cookie::AttemptId, store::Position,
     },
     store::MemoryStore,
@@ -34,6 +34,7 @@ use instrumented::Instrumented;
 const IDLE: Duration = Duration::from_mins(10);
 const ALMOST_IDLE: Duration = Duration::from_secs(599);
 const LIFETIME: Duration = Duration::from_hours(1);
+const TIMES: SessionTimes = SessionTimes { idle_timeout: IDLE, lifetime: LIFETIME };
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// A store, and a clock that all replicas share.
@@ -56,7 +57,7 @@ impl House {
         Sessions::new(
             self.store.clone(),
             self.store.clone(),
-            SessionTimes { store: SessionStore::Memory, idle_timeout: IDLE, lifetime: LIFETIME },
+            TIMES,
             self.clock.clone(),
             Random::system(),
             self.meter.clone(),
@@ -105,8 +106,8 @@ async fn settle() {
     }
 }
 
-fn wiki() -> AppId {
-    AppId::new("wiki")
+fn wiki() -> Home {
+    Home::alone(AppId::new("wiki"), TIMES)
 }
 
 fn issuer() -> Issuer {
@@ -115,7 +116,6 @@ fn issuer() -> Issuer {
 
 fn sign_in(subject: &str) -> NewSession {
     NewSession {
-        app: wiki(),
         visitor: Visitor {
             provider: ProviderId::new("company"),
             issuer: issuer(),
@@ -137,7 +137,7 @@ fn sign_in(subject: &str) -> NewSession {
 }
 
 async fn opened(sessions: &Sessions, subject: &str) -> (CookieSecret, Arc<Session>) {
-    sessions.open(sign_in(subject)).await.expect("the store is up")
+    sessions.open(&wiki(), sign_in(subject)).await.expect("the store is up")
 }
 
 async fn resolved(sessions: &Sessions, secret: &CookieSecret) -> Option<Arc<Session>> {

@@ -7,6 +7,11 @@ use crate::{
     harness::{Request, Stage},
 };
 
+mod kinds;
+mod neighbours;
+mod same_site;
+mod siblings;
+
 /// The value of the session's cookie in a `Cookie` header.
 fn session_of(cookie: &str) -> &str {
     let of = |name: &str| cookie.split("; ").find_map(|pair| pair.strip_prefix(name));

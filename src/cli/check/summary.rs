@@ -65,7 +65,7 @@ impl Summary {
             (None, ProxyProtocol::Required) => "plain HTTP after a PROXY header",
             (None, ProxyProtocol::Off) => "plain HTTP",
         };
-        let times = &config.session;
+        let times = config.session.longest;
         Self {
             listen: server.listen.iter().map(|listen| format!("{listen} ({transport})")).collect(),
             ops_listen: server.ops_listen.map(|address| address.to_string()),

@@ -10,6 +10,7 @@ mod language;
 mod paths;
 mod provider;
 mod server;
+mod session;
 
 const PROVIDER: [(&str, &str); 3] =
     [("id", "\"company\""), ("issuer", "\"https://id.example.com\""), ("client_id", "\"wiki\"")];

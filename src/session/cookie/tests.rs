@@ -1,8 +1,47 @@
 //! Finding and setting our cookies; what the upstream sees is tested beside its rules.
 
 use super::*;
+use crate::config::session::Persistence;
 
 const HTTPS: Scheme = Scheme::Https;
+
+/// The cookies of the app `wiki` at `wiki.example.com`, as an operator would have them.
+struct Kind {
+    scheme: Scheme,
+    path: &'static str,
+    name: &'static str,
+    domain: Option<&'static str>,
+    same_site: SameSite,
+    sign_in: SignInReach,
+}
+
+const USUAL: Kind = Kind {
+    scheme: HTTPS,
+    path: "",
+    name: "vestibule",
+    domain: None,
+    same_site: SameSite::Lax,
+    sign_in: SignInReach::App,
+};
+
+impl Kind {
+    fn names(&self) -> CookieNames {
+        let host = "wiki.example.com".to_owned();
+        let port = self.scheme.default_port();
+        let public_url = PublicUrl { scheme: self.scheme, host, port, path: self.path.to_owned() };
+        let cookie = SessionCookie {
+            name: self.name.to_owned(),
+            reach: self.domain.map_or(CookieReach::App, |domain| CookieReach::Siblings(domain.to_owned())),
+            same_site: self.same_site,
+            persistence: Persistence::UntilBrowserCloses,
+        };
+        CookieNames::new(&AppId::new("wiki"), &public_url, &cookie, self.sign_in)
+    }
+}
+
+fn over(scheme: Scheme) -> CookieNames {
+    Kind { scheme, ..USUAL }.names()
+}
 
 fn headers(values: &[&str]) -> HeaderMap {
     values.iter().map(|value| (header::COOKIE, HeaderValue::from_bytes(value.as_bytes()).expect("a value"))).collect()
@@ -50,7 +89,7 @@ fn threats_79_and_82_only_one_undisputed_cookie_of_the_exact_name_is_the_session
         // CVE-2024-24814: nothing here counts chunks
         (&["__Host-vestibule_chunks=99999999"], false),
     ];
-    let names = CookieNames::new(HTTPS);
+    let names = USUAL.names();
     for (sent, found) in cases {
         let read = names.session_secret(&headers(sent));
         assert_eq!(read.map(|read| read.id()), found.then(|| secret.id()), "{sent:?}");
@@ -61,7 +100,7 @@ fn threats_79_and_82_only_one_undisputed_cookie_of_the_exact_name_is_the_session
 fn over_plain_http_names_have_no_prefix() {
     let secret = CookieSecret::generate(&random());
     let text = BASE64URL_NOPAD.encode(secret.expose());
-    let names = CookieNames::new(Scheme::Http);
+    let names = over(Scheme::Http);
     assert!(names.session_secret(&headers(&[&format!("vestibule={text}")])).is_some());
     assert!(names.session_secret(&headers(&[&format!("__Host-vestibule={text}")])).is_none());
 }
@@ -69,14 +108,14 @@ fn over_plain_http_names_have_no_prefix() {
 #[test]
 fn threat_81_many_cookies_are_walked_once() {
     let many = (0..200).map(|i| format!("c{i}={}", "x".repeat(300))).collect::<Vec<_>>().join("; ");
-    let names = CookieNames::new(HTTPS);
+    let names = USUAL.names();
     assert!(names.session_secret(&headers(&[&many])).is_none());
     assert_eq!(names.attempts(&headers(&[&many])).count(), 0);
 }
 
 #[test]
 fn attempts_are_listed_with_their_ids() {
-    let names = CookieNames::new(HTTPS);
+    let names = USUAL.names();
     let (a, b) = (AttemptId::generate(&random()), AttemptId::parse("A".repeat(22).as_bytes()).expect("canonical"));
     let sent = headers(&[
         &format!("x=1; {}=one", names.attempt(a).as_str()),
@@ -98,8 +137,8 @@ fn an_attempt_id_comes_back_from_its_text() {
 
 #[test]
 fn set_cookie_values_carry_every_attribute_that_protects_them() {
-    let https = CookieNames::new(HTTPS);
-    let http = CookieNames::new(Scheme::Http);
+    let https = USUAL.names();
+    let http = over(Scheme::Http);
     let id = AttemptId::parse("A".repeat(22).as_bytes()).expect("canonical");
     let week = Keep::For(Duration::from_hours(168));
     let cases = [
@@ -124,15 +163,117 @@ fn set_cookie_values_carry_every_attribute_that_protects_them() {
     ];
     for (made, expected) in cases {
         assert_eq!(made, expected);
-        assert!(upstream::sets_ours(made.as_bytes()), "what we set is ours: {expected}");
+        assert!(upstream::Family::default().is_set_by(made.as_bytes()), "what we set is ours: {expected}");
     }
 }
 
 #[test]
 fn what_was_set_comes_back() {
-    let names = CookieNames::new(HTTPS);
+    let names = USUAL.names();
     let set = names.set(&names.loop_marker(), b"\x00\xffpayload", Keep::UntilBrowserCloses);
     let pair = set.to_str().expect("ASCII").split(';').next().expect("a pair").to_owned();
     let sent = headers(&[&pair]);
     assert_eq!(names.loop_marker().find(&sent).and_then(decode), Some(b"\x00\xffpayload".to_vec()));
+}
+
+#[test]
+fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
+    let id = AttemptId::parse("A".repeat(22).as_bytes()).expect("canonical");
+    let below = Kind { path: "/wiki", ..USUAL };
+    let shared = Kind { domain: Some("example.com"), ..USUAL };
+    let by_one_callback = Kind { sign_in: SignInReach::Siblings, ..shared };
+    let named = Kind { name: "Sid", ..USUAL };
+    let framed = Kind { same_site: SameSite::None, ..USUAL };
+    // (the session, an attempt, the loop marker)
+    let cases = [
+        (
+            &below,
+            "__Secure-vestibule-wiki=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/wiki",
+            "__Secure-vestibule-wiki.attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/wiki",
+            "__Secure-vestibule-wiki.loop",
+        ),
+        (
+            &shared,
+            "__Secure-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
+            "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
+            "__Host-vestibule-loop",
+        ),
+        (
+            &Kind { path: "/wiki", ..shared },
+            "__Secure-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
+            "__Secure-vestibule-wiki.attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/wiki",
+            "__Secure-vestibule-wiki.loop",
+        ),
+        (
+            &by_one_callback,
+            "__Secure-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
+            "__Secure-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
+            "__Secure-vestibule-loop",
+        ),
+        (
+            &named,
+            "__Host-Sid=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
+            "__Host-Sid-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
+            "__Host-Sid-loop",
+        ),
+        (
+            &framed,
+            "__Host-vestibule=AAAA; HttpOnly; SameSite=None; Partitioned; Secure; Path=/",
+            "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
+            "__Host-vestibule-loop",
+        ),
+        (
+            &Kind { scheme: Scheme::Http, ..below },
+            "vestibule-wiki=AAAA; HttpOnly; SameSite=Lax; Path=/wiki",
+            "vestibule-wiki.attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Path=/wiki",
+            "vestibule-wiki.loop",
+        ),
+        (
+            &Kind { scheme: Scheme::Http, ..by_one_callback },
+            "vestibule=AAAA; HttpOnly; SameSite=Lax; Path=/; Domain=example.com",
+            "vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Path=/; Domain=example.com",
+            "vestibule-loop",
+        ),
+    ];
+    for (kind, session, attempt, loop_marker) in cases {
+        let names = kind.names();
+        let ours = upstream::Family::new(kind.name);
+        for (name, expected) in [(names.session(), session), (names.attempt(id), attempt)] {
+            let set = names.set(&name, &[0; 3], Keep::UntilBrowserCloses);
+            assert_eq!(set, expected);
+            assert!(ours.is_set_by(set.as_bytes()), "{expected}");
+            let removed = names.remove(&name);
+            assert_eq!(removed, expected.replace("=AAAA;", "=;") + "; Max-Age=0", "only this way a browser finds it");
+        }
+        assert_eq!(names.loop_marker().as_str(), loop_marker);
+        assert!(ours.is_set_by(loop_marker.as_bytes()), "{loop_marker}");
+        assert_eq!(names.attempts(&headers(&[attempt])).count(), 1, "{attempt}");
+    }
+}
+
+#[test]
+fn threats_79_to_82_no_kind_of_cookie_is_taken_for_another_or_from_two() {
+    let secret = CookieSecret::generate(&random());
+    let mine = BASE64URL_NOPAD.encode(secret.expose());
+    let other = BASE64URL_NOPAD.encode(&[7; 32]);
+    let kinds = [
+        ("__Host-vestibule", USUAL),
+        ("vestibule", Kind { scheme: Scheme::Http, ..USUAL }),
+        ("__Secure-vestibule-wiki", Kind { path: "/wiki", ..USUAL }),
+        ("__Secure-vestibule", Kind { domain: Some("example.com"), ..USUAL }),
+        ("__Host-Sid", Kind { name: "Sid", ..USUAL }),
+    ];
+    for (own, kind) in &kinds {
+        let names = kind.names();
+        let found = |sent: &[&str]| names.session_secret(&headers(sent)).map(|read| read.id()) == Some(secret.id());
+        for (name, _) in &kinds {
+            assert_eq!(found(&[&format!("{name}={mine}")]), name == own, "{name} where {own} is ours");
+            let beside = format!("{name}={other}; {own}={mine}");
+            assert_eq!(found(&[&beside]), name != own, "{beside}");
+        }
+        assert!(found(&[&format!(";=; a ; {own} = {mine} ;;"), "b=\""]), "{own}");
+        assert!(!found(&[&format!("{own}={mine}"), &format!("{own}=")]), "{own}");
+        assert!(!found(&[&format!("{own}={}", &mine[..42])]), "{own}");
+        assert!(!found(&[&format!("{}={mine}", own.to_uppercase())]), "{own}");
+    }
 }

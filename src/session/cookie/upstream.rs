@@ -1,9 +1,9 @@
 //! What the upstream may see and set: everything but our cookies (threat 51).
 //!
-//! Ours is a whole family of names, in every spelling: `vestibule` and
-//! `vestibule-…`, with any prefix that browsers know, in any case. It is wider
-//! than what we set, because what another Vestibule on the same host set, or what
-//! the same one set before it moved to https, is as much a secret.
+//! Ours is a whole [`Family`] of names, in every spelling: `vestibule`, the configured
+//! `cookie_name`, and either with `-…` behind it, with any prefix that browsers know, in
+//! any case. It is wider than what we set, because what another Vestibule on the same
+//! host set, or what the same one set before it was configured anew, is as much a secret.
 //!
 //! All other bytes stay as they are, in their order: apps sign, count and quote
 //! their cookies in ways that no parser here could foresee.
@@ -13,7 +13,8 @@ use std::iter;
 use bytes::Bytes;
 use http::HeaderValue;
 
-const FAMILY: &[u8] = b"vestibule";
+/// Ours whatever is configured.
+const DEFAULT: &[u8] = b"vestibule";
 
 /// RFC 6265bis §4.1.3, and its younger sisters; browsers compare them without case.
 const PREFIXES: [&[u8]; 4] = [b"__Host-Http-", b"__Host-", b"__Secure-", b"__Http-"];
@@ -29,47 +30,90 @@ pub enum Stripped {
     Nothing,
 }
 
-/// Takes our cookies out of one `Cookie` header.
-///
-/// A part of ours goes with the semicolon behind it (the last one with that in
-/// front), and what moves to the front loses its leading white space.
-pub fn strip(value: &HeaderValue) -> Stripped {
-    let (mut ours, mut others) = (false, false);
-    for part in parts(value.as_bytes()) {
-        if is_our_part(part) {
-            ours = true;
-        } else {
-            others |= !part.trim_ascii_start().is_empty();
+/// The names that are ours at one app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Of the configured name, in lower case: nearly every cookie of an app is known by its first letter.
+    initial: u8,
+    configured: Box<[u8]>,
+}
+
+impl Default for Family {
+    fn default() -> Self {
+        Self::new("vestibule")
+    }
+}
+
+impl Family {
+    /// The default family and that of `cookie_name`.
+    pub fn new(cookie_name: &str) -> Self {
+        let configured: Box<[u8]> = cookie_name.as_bytes().into();
+        Self { initial: configured.first().map_or(b'v', u8::to_ascii_lowercase), configured }
+    }
+
+    /// Takes our cookies out of one `Cookie` header.
+    ///
+    /// A part of ours goes with the semicolon behind it (the last one with that in
+    /// front), and what moves to the front loses its leading white space.
+    pub fn strip(&self, value: &HeaderValue) -> Stripped {
+        let (mut ours, mut others) = (false, false);
+        for part in parts(value.as_bytes()) {
+            if self.has(part) {
+                ours = true;
+            } else {
+                others |= !part.trim_ascii_start().is_empty();
+            }
+        }
+        match (ours, others) {
+            (false, _) => Stripped::Unchanged,
+            (true, false) => Stripped::Nothing,
+            (true, true) => Stripped::Remaining(self.without_ours(value.as_bytes())),
         }
     }
-    match (ours, others) {
-        (false, _) => Stripped::Unchanged,
-        (true, false) => Stripped::Nothing,
-        (true, true) => Stripped::Remaining(without_ours(value.as_bytes())),
+
+    fn without_ours(&self, value: &[u8]) -> HeaderValue {
+        let mut kept = Vec::with_capacity(value.len());
+        let mut separator: &[u8] = b"";
+        for (at, part) in parts(value).enumerate().filter(|(_, part)| !self.has(part)) {
+            let moved_to_front = separator.is_empty() && at > 0;
+            kept.extend_from_slice(separator);
+            kept.extend_from_slice(if moved_to_front { part.trim_ascii_start() } else { part });
+            separator = b";";
+        }
+        HeaderValue::from_maybe_shared(Bytes::from(kept)).expect("a part of a header value is a header value")
+    }
+
+    /// Whether a `Set-Cookie` from the upstream would set one of ours.
+    ///
+    /// A cookie without a name is judged by its value: a browser sends `=vestibule=x`
+    /// back as `vestibule=x`.
+    pub fn is_set_by(&self, set_cookie: &[u8]) -> bool {
+        let pair = parts(set_cookie).next().unwrap_or_default();
+        let nameless = |byte: &u8| *byte == b'=' || byte.is_ascii_whitespace();
+        let start = pair.iter().position(|byte| !nameless(byte)).unwrap_or(pair.len());
+        self.has(&pair[start..])
+    }
+
+    /// A part without `=` is judged as a name: that is how many servers read it.
+    fn has(&self, part: &[u8]) -> bool {
+        let part = part.trim_ascii_start();
+        let Some(first) = part.first() else { return false };
+        let folded = first | 0x20;
+        if *first != b'_' && folded != b'v' && folded != self.initial {
+            return false;
+        }
+        let bare = match part {
+            [b'_', ..] => PREFIXES.iter().find_map(|prefix| without_prefix(part, prefix)).unwrap_or(part),
+            _ => part,
+        };
+        is_of(bare, DEFAULT) || is_of(bare, &self.configured)
     }
 }
 
-fn without_ours(value: &[u8]) -> HeaderValue {
-    let mut kept = Vec::with_capacity(value.len());
-    let mut separator: &[u8] = b"";
-    for (at, part) in parts(value).enumerate().filter(|(_, part)| !is_our_part(part)) {
-        let moved_to_front = separator.is_empty() && at > 0;
-        kept.extend_from_slice(separator);
-        kept.extend_from_slice(if moved_to_front { part.trim_ascii_start() } else { part });
-        separator = b";";
-    }
-    HeaderValue::from_maybe_shared(Bytes::from(kept)).expect("a part of a header value is a header value")
-}
-
-/// Whether a `Set-Cookie` from the upstream would set one of ours.
-///
-/// A cookie without a name is judged by its value: a browser sends `=vestibule=x`
-/// back as `vestibule=x`.
-pub fn sets_ours(set_cookie: &[u8]) -> bool {
-    let pair = parts(set_cookie).next().unwrap_or_default();
-    let nameless = |byte: &u8| *byte == b'=' || byte.is_ascii_whitespace();
-    let start = pair.iter().position(|byte| !nameless(byte)).unwrap_or(pair.len());
-    is_our_part(&pair[start..])
+/// Whether a part begins with the name itself, or with one that a dash makes of it.
+fn is_of(bare: &[u8], name: &[u8]) -> bool {
+    let Some(rest) = without_prefix(bare, name) else { return false };
+    matches!(rest, [b'-', ..]) || matches!(rest.trim_ascii_start(), [] | [b'=', ..])
 }
 
 /// What stands between semicolons (RFC 6265 §5.4); quotes protect nothing there.
@@ -83,21 +127,6 @@ pub(super) fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A part without `=` is judged as a name: that is how many servers read it.
-fn is_our_part(part: &[u8]) -> bool {
-    let part = part.trim_ascii_start();
-    // Nearly every cookie of an app is known by its first letter.
-    if !matches!(part.first(), Some(b'_' | b'v' | b'V')) {
-        return false;
-    }
-    let bare = match part {
-        [b'_', ..] => PREFIXES.iter().find_map(|prefix| without_prefix(part, prefix)).unwrap_or(part),
-        _ => part,
-    };
-    let Some(rest) = without_prefix(bare, FAMILY) else { return false };
-    matches!(rest, [b'-', ..]) || matches!(rest.trim_ascii_start(), [] | [b'=', ..])
-}
-
 fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(rest)
@@ -108,7 +137,7 @@ mod tests {
     use super::*;
 
     fn stripped(value: &[u8]) -> Stripped {
-        strip(&HeaderValue::from_bytes(value).expect("a header value"))
+        Family::default().strip(&HeaderValue::from_bytes(value).expect("a header value"))
     }
 
     #[test]
@@ -195,10 +224,38 @@ mod tests {
             " = vestibule=x; Path=/",
             "==vestibule=x",
         ] {
-            assert!(sets_ours(ours.as_bytes()), "{ours:?}");
+            assert!(Family::default().is_set_by(ours.as_bytes()), "{ours:?}");
         }
         for theirs in ["", "=", ";", "a=1; vestibule=x", "sid=vestibule", "vestibules=1", "__Host-sid=1; Path=/"] {
-            assert!(!sets_ours(theirs.as_bytes()), "{theirs:?}");
+            assert!(!Family::default().is_set_by(theirs.as_bytes()), "{theirs:?}");
+        }
+    }
+
+    #[test]
+    fn threat_51_a_configured_name_is_ours_beside_the_default_one() {
+        let family = Family::new("Sid");
+        for ours in [
+            "Sid=x",
+            "sid=x",
+            "__Host-Sid=x",
+            "__secure-SID=x",
+            "__Secure-Sid-wiki=x",
+            "__Secure-Sid-wiki.attempt-abc=x",
+            "Sid-attempt-abc=x",
+            "sid",
+            "vestibule=x",
+            "__Host-vestibule-loop=x",
+        ] {
+            let sent = HeaderValue::from_str(&format!("a=1; {ours}; b=2")).expect("a header value");
+            let left = HeaderValue::from_static("a=1; b=2");
+            assert_eq!(family.strip(&sent), Stripped::Remaining(left), "{ours}");
+            assert!(family.is_set_by(ours.as_bytes()), "{ours}");
+            assert_eq!(stripped(b"sid=x"), Stripped::Unchanged, "not where it is not configured");
+        }
+        for theirs in ["PHPSESSID=x", "sids=x", "connect.sid=x", "s=1", "S", "__Host-a=1", "sid_x=1", "=1"] {
+            let sent = HeaderValue::from_str(theirs).expect("a header value");
+            assert_eq!(family.strip(&sent), Stripped::Unchanged, "{theirs}");
+            assert!(!family.is_set_by(theirs.as_bytes()), "{theirs}");
         }
     }
 
@@ -214,8 +271,9 @@ mod tests {
                 Stripped::Remaining(left) => left.to_str().expect("ASCII").to_owned(),
                 Stripped::Nothing => String::new(),
             };
-            proptest::prop_assert!(!super::parts(left.as_bytes()).any(is_our_part));
-            let kept: Vec<&str> = sent.split(';').filter(|part| !is_our_part(part.as_bytes())).map(str::trim).filter(|part| !part.is_empty()).collect();
+            let ours = Family::default();
+            proptest::prop_assert!(!super::parts(left.as_bytes()).any(|part| ours.has(part)));
+            let kept: Vec<&str> = sent.split(';').filter(|part| !ours.has(part.as_bytes())).map(str::trim).filter(|part| !part.is_empty()).collect();
             let found: Vec<&str> = left.split(';').map(str::trim).filter(|part| !part.is_empty()).collect();
             proptest::prop_assert_eq!(kept, found);
         }

@@ -12,7 +12,7 @@ async fn threat_84_an_ending_is_effective_here_at_once_and_tells_what_is_left_to
     assert!(is_unknown(&sessions, &secret));
     assert!(resolved(&sessions, &secret).await.is_none());
     assert_eq!(ended.visitor, *session.visitor());
-    assert_eq!(ended.app, wiki());
+    assert_eq!(ended.app, *wiki().app());
     assert_eq!(ended.tokens.refresh_token, Some(Secret::new("refresh ada".to_owned())));
     assert_eq!(ended.id_token_hint, Some(Secret::new("id token ada".to_owned())));
     assert!(sessions.end(&secret, EndReason::SignedOut).await.expect("up").is_none());

@@ -21,11 +21,11 @@ async fn another_replica_finds_the_session_in_the_store() {
     let attempt = AttemptId::generate(&Random::system());
     let landed = Some(Landed { attempt: attempt.digest(), target: "/deep?q=1".to_owned() });
     let auth_time = Some(Timestamp::from_unix(999_000));
-    let (secret, made) = here.open(NewSession { auth_time, landed, ..sign_in("ada") }).await.expect("up");
+    let (secret, made) = here.open(&wiki(), NewSession { auth_time, landed, ..sign_in("ada") }).await.expect("up");
     assert!(is_miss(&there, &secret));
     let found = resolved(&there, &secret).await.expect("it is in the store");
     assert_eq!(found.visitor(), made.visitor());
-    assert_eq!((found.id(), found.app()), (&secret.id(), &wiki()));
+    assert_eq!((found.id(), found.app()), (&secret.id(), wiki().app()));
     assert_eq!((found.created_at(), found.auth_time()), (house.clock.now(), auth_time));
     assert_eq!(found.expires_at(), house.clock.now().plus(LIFETIME));
     assert_eq!(found.landed_from(attempt), Some("/deep?q=1"));
@@ -38,12 +38,55 @@ async fn a_session_counts_in_its_own_app_only() {
     let house = House::new();
     let (here, there) = (house.replica().await, house.replica().await);
     let (secret, _) = opened(&here, "ada").await;
-    let shop = AppId::new("shop");
+    let shop = Home::alone(AppId::new("shop"), TIMES);
     for sessions in [&here, &there] {
         assert!(sessions.resolve(&shop, &secret).await.expect("up").is_none());
         assert!(!matches!(sessions.peek(&shop, &secret.id()), Cached::Hit(_)));
         assert!(resolved(sessions, &secret).await.is_some());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_siblings_counts_at_each_of_them_and_ends_for_all() {
+    let house = House::new();
+    let (here, there) = (house.replica().await, house.replica().await);
+    let [wiki, notes] = ["wiki", "notes"].map(|app| Home::among_siblings(AppId::new(app), TIMES));
+    let (secret, _) = here.open(&wiki, sign_in("ada")).await.expect("up");
+    for (sessions, home) in [(&here, &notes), (&there, &notes), (&there, &wiki)] {
+        let found = sessions.resolve(home, &secret).await.expect("up").expect("it counts there");
+        assert_eq!(found.app(), wiki.app(), "where it began");
+    }
+    assert!(there.resolve(&Home::alone(AppId::new("shop"), TIMES), &secret).await.expect("up").is_none());
+    here.end(&secret, EndReason::SignedOut).await.expect("up").expect("it was live");
+    until(|| !matches!(there.peek(&notes, &secret.id()), Cached::Hit(_))).await;
+    for home in [&wiki, &notes] {
+        assert!(there.resolve(home, &secret).await.expect("up").is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_lives_as_long_as_its_own_app_lets_it_whoever_else_is_asked() {
+    let house = House::new();
+    let short = SessionTimes { idle_timeout: Duration::from_mins(2), lifetime: Duration::from_mins(5) };
+    let (bank, blog) = (Home::alone(AppId::new("bank"), short), wiki());
+    let (here, there) = (house.replica().await, house.replica().await);
+    let (secret, made) = here.open(&bank, sign_in("ada")).await.expect("up");
+    assert_eq!(made.expires_at(), house.clock.now().plus(short.lifetime));
+    // Brought to another app, it is nobody's, and none the longer for it.
+    assert!(there.resolve(&blog, &secret).await.expect("up").is_none());
+    let found = there.resolve(&bank, &secret).await.expect("up").expect("still there");
+    assert_eq!(found.expires_at(), made.expires_at());
+    house.hand.advance(Duration::from_mins(2));
+    for sessions in [&here, &there] {
+        assert!(sessions.resolve(&bank, &secret).await.expect("up").is_none(), "idle for two minutes");
+    }
+    let (secret, _) = here.open(&bank, sign_in("ada")).await.expect("up");
+    for _ in 0..4 {
+        house.hand.advance(MINUTE);
+        assert!(there.resolve(&bank, &secret).await.expect("up").is_some());
+    }
+    house.hand.advance(MINUTE);
+    assert!(there.resolve(&bank, &secret).await.expect("up").is_none(), "five minutes are five minutes");
 }
 
 #[tokio::test(start_paused = true)]

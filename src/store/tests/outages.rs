@@ -10,7 +10,7 @@ async fn threat_88_a_store_that_fails_is_unavailable_and_signs_nobody_out() {
     house.store.goes_down();
     assert!(is_hit(&here, &secret), "who is cached goes on");
     assert!(matches!(there.resolve(&wiki(), &secret).await, Err(Error::Unavailable(_))));
-    assert!(matches!(here.open(sign_in("bob")).await, Err(Error::Unavailable(_))));
+    assert!(matches!(here.open(&wiki(), sign_in("bob")).await, Err(Error::Unavailable(_))));
     assert!(matches!(here.end(&secret, EndReason::SignedOut).await, Err(Error::Unavailable(_))));
     assert!(is_hit(&here, &secret), "what could not be ended was not");
     house.hand.advance(IDLE);

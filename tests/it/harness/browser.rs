@@ -1,7 +1,7 @@
 //! A browser as far as a sign-in needs one: a cookie jar, redirects, Fetch Metadata.
 //!
-//! Cookies follow RFC 6265 with the `__Host-` rule and `SameSite=Lax` of its revision:
-//! they know hosts, not ports. `Sec-Fetch-Site` follows the Fetch Metadata standard:
+//! Cookies follow RFC 6265 with the prefixes and `SameSite=Lax` of its revision: they know
+//! hosts, not ports. One for a domain and one for the host alone are two, as in Chromium. `Sec-Fetch-Site` follows the Fetch Metadata standard:
 //! the least related of initiator and every hop, and `none` for what somebody typed.
 
 use std::sync::Arc;
@@ -26,17 +26,26 @@ const MOST_REDIRECTS: usize = 20;
 #[derive(Clone, Debug)]
 struct Kept {
     host: String,
+    reach: Reach,
     name: String,
     value: String,
     path: String,
+    secure: bool,
     same_site: Option<SameSite>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    HostAlone,
+    AndBelow,
 }
 
 /// One person's browser.
 #[derive(Clone)]
 pub(crate) struct Browser {
     jar: Vec<Kept>,
-    tls: TlsConnector,
+    /// None: something in front of Vestibule has the TLS, and this is reached through it.
+    tls: Option<TlsConnector>,
     /// What each connection to a host begins with.
     preface: Option<(String, Vec<u8>)>,
 }
@@ -63,7 +72,8 @@ struct Navigation {
 
 impl Browser {
     pub(super) fn trusting(roots: &[CertificateDer<'static>]) -> Self {
-        Self { jar: Vec::new(), tls: TlsConnector::from(Arc::new(client_config(roots))), preface: None }
+        let tls = (!roots.is_empty()).then(|| TlsConnector::from(Arc::new(client_config(roots))));
+        Self { jar: Vec::new(), tls, preface: None }
     }
 
     /// The same browser, where the host of this URL is reached through something that writes a PROXY header.
@@ -175,33 +185,56 @@ impl Browser {
         if let Some((_, header)) = self.preface.as_ref().filter(|(host, _)| url.host_str() == Some(host)) {
             stream.write_all(header).await.expect("the connection stands");
         }
-        if url.scheme() == "http" {
+        let Some(tls) = self.tls.as_ref().filter(|_| url.scheme() == "https") else {
             return RawClient { wire: Wire::new(stream) };
-        }
+        };
         let name = ServerName::try_from(url.host_str().unwrap_or_default().to_owned()).expect("a name for TLS");
-        let stream = self.tls.connect(name, stream).await.unwrap_or_else(|error| panic!("no TLS to {url}: {error}"));
+        let stream = tls.connect(name, stream).await.unwrap_or_else(|error| panic!("no TLS to {url}: {error}"));
         RawClient { wire: Wire::new(stream) }
     }
 
     fn keep(&mut self, url: &Url, line: &str) {
         let cookie = Cookie::parse(line.to_owned()).unwrap_or_else(|error| panic!("{line}: {error}"));
-        let host = url.host_str().unwrap_or_default().to_owned();
+        let own = url.host_str().unwrap_or_default();
+        let (host, reach) = match cookie.domain().map(|domain| domain.trim_start_matches('.')) {
+            Some(domain) if !is_on_or_below(own, domain) => return,
+            Some(domain) => (domain.to_owned(), Reach::AndBelow),
+            None => (own.to_owned(), Reach::HostAlone),
+        };
         let path = cookie.path().unwrap_or("/").to_owned();
-        let host_only = cookie.secure() == Some(true) && path == "/" && cookie.domain().is_none();
-        if cookie.name().starts_with("__Host-") && !(host_only && url.scheme() == "https") {
+        let secure = cookie.secure() == Some(true);
+        // Browsers compare prefixes without case, so that no server is misled.
+        let name = cookie.name().to_ascii_lowercase();
+        let fits_its_prefix = match (name.starts_with("__host-"), name.starts_with("__secure-")) {
+            (true, _) => secure && url.scheme() == "https" && path == "/" && reach == Reach::HostAlone,
+            (false, true) => secure && url.scheme() == "https",
+            (false, false) => !secure || url.scheme() == "https",
+        };
+        if !fits_its_prefix || (cookie.same_site() == Some(SameSite::None) && !secure) {
             return;
         }
-        self.jar.retain(|kept| (&*kept.host, &*kept.name, &*kept.path) != (&*host, cookie.name(), &*path));
+        self.jar.retain(|kept| {
+            (&*kept.host, kept.reach, &*kept.name, &*kept.path) != (&*host, reach, cookie.name(), &*path)
+        });
         if cookie.max_age().is_none_or(cookie::time::Duration::is_positive) {
             let (name, value, same_site) = (cookie.name().to_owned(), cookie.value().to_owned(), cookie.same_site());
-            self.jar.push(Kept { host, name, value, path, same_site });
+            self.jar.push(Kept { host, reach, name, value, path, secure, same_site });
         }
     }
 
     fn cookies(&self, url: &Url, filter: impl Fn(&Kept) -> bool) -> String {
         let host = url.host_str().unwrap_or_default();
-        let sent =
-            self.jar.iter().filter(|kept| kept.host == host && url.path().starts_with(&kept.path) && filter(kept));
+        let reaches = |kept: &Kept| match kept.reach {
+            Reach::HostAlone => kept.host == host,
+            Reach::AndBelow => is_on_or_below(host, &kept.host),
+        };
+        // RFC 6265 §5.1.4: by whole segments.
+        let path = |kept: &Kept| {
+            let rest = url.path().strip_prefix(kept.path.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || kept.path.ends_with('/'))
+        };
+        let secure = |kept: &Kept| !kept.secure || url.scheme() == "https";
+        let sent = self.jar.iter().filter(|kept| reaches(kept) && path(kept) && secure(kept) && filter(kept));
         let pairs: Vec<_> = sent.map(|kept| format!("{}={}", kept.name, kept.value)).collect();
         pairs.join("; ")
     }
@@ -240,7 +273,7 @@ impl Navigation {
         let relation = |other: &Url| {
             if other.origin() == self.url.origin() {
                 0
-            } else if other.host() == self.url.host() && other.scheme() == self.url.scheme() {
+            } else if site(other) == site(&self.url) && other.scheme() == self.url.scheme() {
                 1
             } else {
                 2
@@ -248,6 +281,18 @@ impl Navigation {
         };
         let worst = self.chain.iter().chain([initiator]).map(relation).max();
         ["same-origin", "same-site", "cross-site"][worst.unwrap_or(0)]
+    }
+}
+
+fn is_on_or_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The host as far as a site goes; all names of these tests have one label above what anybody can register.
+fn site(url: &Url) -> String {
+    match url.host() {
+        Some(Host::Domain(name)) => name.rsplitn(3, '.').take(2).collect::<Vec<_>>().join("."),
+        host => host.map(|host| host.to_string()).unwrap_or_default(),
     }
 }
 

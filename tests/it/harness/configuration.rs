@@ -87,7 +87,7 @@ impl Configuration {
         Self { provider: lines.to_owned(), ..self }
     }
 
-    /// `[[app]]`
+    /// `[[app]]`; `PORT` stands for the one of the public URL.
     pub(crate) fn app(self, lines: &str) -> Self {
         Self { app: lines.to_owned(), ..self }
     }
@@ -184,7 +184,7 @@ impl Configuration {
         }
         section(&mut text, "[session]", &[], &self.session);
         section(&mut text, "[[provider]]", &provider, &self.provider);
-        section(&mut text, "[[app]]", &app, &self.app);
+        section(&mut text, "[[app]]", &app, &self.app.replace("PORT", &port.to_string()));
         text += &self.app_tables;
         section(&mut text, "\n[app.access]", &["policy = \"anyone\"".to_owned()], &self.access);
         text += &self.routes;

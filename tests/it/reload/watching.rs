@@ -113,13 +113,12 @@ async fn what_needs_a_restart_is_named_stays_as_it_is_and_hinders_nothing_else()
         .replace("listen = [\"", "listen = [\"127.0.0.1:0\", \"")
         .replace("workers = 1", "workers = 2")
         .replace("connections = 100", "connections = 7")
-        .replace("[log]", "[log]\nformat = \"human\"")
-        .replace("[session]", "[session]\nidle_timeout = \"1h\"");
+        .replace("[log]", "[log]\nformat = \"human\"");
     stage.door.rewrite(&changed);
     stage.door.process.signal(Signal::HangUp).await;
     let named = |event: &Value| Some(event["settings"].as_str()?.to_owned());
     let settings = stage.door.process.event("what stays", named).await;
-    assert_eq!(settings, "server.listen, server.workers, server.limits.connections, log.format, session.idle_timeout");
+    assert_eq!(settings, "server.listen, server.workers, server.limits.connections, log.format");
     is_taken(&stage, "/new").await;
 }
 

@@ -454,7 +454,7 @@ lifetime = "1h"
       |            ^^^^
       |
       = note: a session ends at its lifetime, used or not, so the time without use would never count
-      = help: without the keys, idle_timeout is 8h and lifetime 24h
+      = help: without the keys, idle_timeout is 8h and lifetime 1d
 
     the configuration has 1 fault
     "#);
@@ -470,7 +470,7 @@ lifetime = "1h"
       |            ^^^^
       |
       = note: a session ends at its lifetime, used or not, so the time without use would never count
-      = help: without the keys, idle_timeout is 8h and lifetime 24h
+      = help: without the keys, idle_timeout is 8h and lifetime 1d
 
     the configuration has 1 fault
     "#);
