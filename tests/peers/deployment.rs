@@ -45,6 +45,7 @@ pub(crate) struct Plan {
     upstream: Option<String>,
     server: String,
     tls: String,
+    headers: String,
     routes: String,
 }
 
@@ -54,7 +55,16 @@ impl Plan {
         let (listen, provider_address) = (own_address(), own_address());
         let public_url = format!("http://{listen}");
         let none = String::new;
-        Self { listen, public_url, provider_address, upstream: None, server: none(), tls: none(), routes: none() }
+        Self {
+            listen,
+            public_url,
+            provider_address,
+            upstream: None,
+            server: none(),
+            tls: none(),
+            headers: none(),
+            routes: none(),
+        }
     }
 
     /// Where Vestibule will listen.
@@ -86,6 +96,11 @@ impl Plan {
     /// `[server]`
     pub(crate) fn server(self, lines: &str) -> Self {
         Self { server: format!("{}{lines}\n", self.server), ..self }
+    }
+
+    /// `[app.headers]`
+    pub(crate) fn headers(self, lines: &str) -> Self {
+        Self { headers: format!("[app.headers]\n{lines}\n"), ..self }
     }
 
     /// Everything is public: for tests that are about something else than who enters.
@@ -120,7 +135,7 @@ impl Plan {
     }
 
     fn configuration(&self, app: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, tls, routes, .. } = self;
+        let Self { listen, public_url, provider_address, server, tls, headers, routes, .. } = self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
@@ -149,6 +164,7 @@ id = "app"
 public_url = "{public_url}"
 upstream = "{upstream}"
 
+{headers}
 [app.access]
 {ACCESS}
 {routes}"#

@@ -21,6 +21,7 @@ mod process;
 mod provider;
 mod visitor;
 
+mod assertion;
 mod grpc;
 mod haproxy;
 mod http2;
