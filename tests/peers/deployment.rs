@@ -46,6 +46,7 @@ pub(crate) struct Plan {
     server: String,
     tls: String,
     provider: String,
+    headers: String,
     routes: String,
 }
 
@@ -63,6 +64,7 @@ impl Plan {
             server: none(),
             tls: none(),
             provider: none(),
+            headers: none(),
             routes: none(),
         }
     }
@@ -118,6 +120,11 @@ impl Plan {
         Self { routes: tables.to_owned(), ..self }
     }
 
+    /// `[app.headers]`
+    pub(crate) fn headers(self, lines: &str) -> Self {
+        Self { headers: format!("[app.headers]\n{lines}\n"), ..self }
+    }
+
     /// Everything is public: for tests that are about something else than who enters.
     pub(crate) fn public(self) -> Self {
         self.routes("[[app.route]]\npath = \"/**\"\naccess = \"public\"\n")
@@ -151,7 +158,7 @@ impl Plan {
 
     /// Its file, before an app that is there.
     pub(crate) fn configuration(&self, app: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, tls, provider, routes, .. } = self;
+        let Self { listen, public_url, provider_address, server, tls, provider, headers, routes, .. } = self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
@@ -181,6 +188,7 @@ id = "app"
 public_url = "{public_url}"
 upstream = "{upstream}"
 
+{headers}
 [app.access]
 {ACCESS}
 {routes}"#

@@ -21,6 +21,7 @@ mod process;
 mod provider;
 mod visitor;
 
+mod assertion;
 mod check_online;
 mod forward_auth;
 mod grpc;
