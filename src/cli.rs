@@ -27,7 +27,7 @@ enum Command {
     /// Run the proxy
     Serve(Serve),
     /// Say which route and rule decide about a request, and why
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
 }
 
 #[derive(Debug, Args)]
