@@ -269,6 +269,22 @@ fn no_spelling_slips_past_a_route_that_narrows() {
 }
 
 #[test]
+fn where_only_some_take_a_path_for_a_routes_the_others_go_on() {
+    let narrows = |path: &str| Route { access: narrowed("ops"), ..route(path, None) };
+    let routes = compile(Policy::Anyone, &[narrows("/Admin/**"), narrows("/admin/**"), narrows("/**")]);
+    for (target, tables, first) in [
+        ("/admin/x", &[0, 1][..], Some(0)),
+        ("/Admin/x", &[0], Some(0)),
+        ("/ADMIN/x", &[0, 2], Some(0)),
+        ("/ADMINX", &[2], Some(2)),
+        ("/%2561dmin", &[0, 1, 2], Some(0)),
+    ] {
+        let demand = demand(&routes, &Method::GET, target).unwrap_or_else(|error| panic!("{target}: {error}"));
+        assert_eq!((demand.tables().collect::<Vec<_>>(), demand.route()), (tables.to_vec(), first), "{target}");
+    }
+}
+
+#[test]
 fn what_opens_less_closes_to_what_opens_more_after_it() {
     let anyone = Route { access: RouteAccess::Policy(Policy::Anyone), ..route("/docs/internal/**", None) };
     let routes = compile(Policy::Listed, &[anyone, route("/docs/**", None)]);
