@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// `proxy`
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutboundProxy {
     /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say, for https outside this machine.
     OfTheEnvironment,
