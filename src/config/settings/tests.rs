@@ -382,7 +382,9 @@ fn a_variable_that_is_no_text_is_a_fault_only_where_it_would_be_read() {
 }
 
 #[test]
-fn an_empty_secret_is_a_fault_and_no_public_client() {
+fn a_secret_that_is_empty_or_given_twice_is_a_fault() {
+    let both = Start::one_app().variable("VESTIBULE_CLIENT_SECRET", "x").variable("VESTIBULE_CLIENT_SECRET_FILE", "y");
+    assert!(both.refused().starts_with("error: `client_secret` and `client_secret_file` are both set\n"));
     let faults = Start::one_app().variable("VESTIBULE_CLIENT_SECRET", "").refused();
     assert!(faults.starts_with("error: `client_secret` is empty\n"), "{faults}");
 }
