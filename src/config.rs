@@ -20,12 +20,13 @@ pub mod server;
 pub mod session;
 pub mod upstream;
 
+mod catalogue;
 mod fault;
-mod later;
 mod location;
 mod mask;
 mod path_pattern;
 mod pem;
+mod schema;
 mod section;
 mod source;
 mod tree;
@@ -38,6 +39,7 @@ pub use app::{App, AppLimits};
 pub use fault::Faults;
 pub use listen::{Listen, UnixPeers, UnixSocket};
 pub use provider::Provider;
+pub use schema::schema;
 pub use server::{Limits, Log, LogFormat, ProxyProtocol, Server, Tls, TlsIdentity};
 pub use session::{KeyMaterial, SessionStore, SessionTimes};
 

@@ -9,15 +9,14 @@
 //! own messages. `miette` and `ariadne` were rejected: both want to own the error
 //! types of the program.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{cell::RefCell, collections::BTreeSet, fmt};
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
 
-use crate::config::source::Source;
+use crate::config::{
+    catalogue::{self, Key, SECTIONS, Version::This, brackets},
+    source::Source,
+};
 
 /// How many faults are rendered; a person mends the first ones first.
 const MAX_RENDERED: usize = 100;
@@ -96,6 +95,13 @@ impl Fault {
     pub(super) fn absence(mut self, section: Place, keys: &[&'static str]) -> Self {
         self.absence = Some((section, keys.to_vec()));
         self
+    }
+
+    /// Whether it is there only because one of these misspelt keys of a section is.
+    fn is_explained(&self, suspects: &[(Place, &str)]) -> bool {
+        self.absence.as_ref().is_some_and(|(section, keys)| {
+            suspects.iter().any(|(within, meant)| within == section && keys.contains(meant))
+        })
     }
 
     fn render(&self, sources: &[Source], renderer: &Renderer) -> String {
@@ -203,7 +209,8 @@ pub(super) struct Report {
     sources: Vec<Source>,
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<String>>,
-    known_keys: RefCell<KnownKeys>,
+    #[cfg(test)]
+    asked_keys: RefCell<AskedKeys>,
     unknown_keys: RefCell<Vec<UnknownKey>>,
 }
 
@@ -252,30 +259,32 @@ impl Report {
         });
     }
 
-    /// Notes the keys that a section knows, for suggestions.
-    pub(super) fn knows(&self, section: &'static str, keys: &[&'static str]) {
-        self.known_keys.borrow_mut().entry(section).or_default().extend(keys);
+    /// Notes the keys that a reader asked for: the test of the catalogue wants to know.
+    #[cfg(test)]
+    pub(super) fn asked_for(&self, section: &'static str, keys: &[&'static str]) {
+        self.asked_keys.borrow_mut().entry(section).or_default().extend(keys);
     }
 
-    /// Notes a key that nobody asked for; judged at the end, when all known keys are known.
+    /// Notes a key that nobody asked for; judged at the end, because it may explain other faults.
     pub(super) fn unknown_key(&self, section: &'static str, within: Place, key: &str, place: Place) -> Reported {
         self.unknown_keys.borrow_mut().push(UnknownKey { section, within, key: key.to_owned(), place });
         Reported(())
     }
 
-    /// The keys that each section asked for.
+    /// The keys that each section's readers asked for.
     #[cfg(test)]
-    pub(super) fn known_keys(&self) -> KnownKeys {
-        self.known_keys.borrow().clone()
+    pub(super) fn asked_keys(&self) -> AskedKeys {
+        self.asked_keys.borrow().clone()
     }
 
     /// The value with its warnings if nothing is on record, else everything that is, in order and once each.
     pub(super) fn conclude<T>(self, value: Result<T, Reported>) -> Result<(T, Vec<String>), Faults> {
-        let known = self.known_keys.into_inner();
         let unknown = self.unknown_keys.into_inner();
         let mut faults = self.faults.into_inner();
-        faults.retain(|fault| !unknown.iter().any(|unknown| unknown.explains(fault, &known)));
-        faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
+        let suspects: Vec<_> =
+            unknown.iter().filter_map(|unknown| Some((unknown.within, unknown.meant()?.name))).collect();
+        faults.retain(|fault| !fault.is_explained(&suspects));
+        faults.extend(unknown.iter().map(UnknownKey::fault));
         match value {
             Ok(value) if faults.is_empty() => Ok((value, self.warnings.into_inner())),
             Ok(_) | Err(Reported(())) => {
@@ -288,49 +297,48 @@ impl Report {
     }
 }
 
-/// The keys by section.
-type KnownKeys = BTreeMap<&'static str, BTreeSet<&'static str>>;
+/// Keys by section.
+#[cfg(test)]
+pub(super) type AskedKeys = std::collections::BTreeMap<&'static str, BTreeSet<&'static str>>;
 
 impl UnknownKey {
     /// The key that was meant.
-    fn meant(&self, known: &KnownKeys) -> Option<&'static str> {
-        let here = known.get(self.section).into_iter().flatten();
-        let similar = here.map(|key| (strsim::jaro_winkler(key, &self.key), *key));
-        let nearest = similar.max_by(|a, b| a.0.total_cmp(&b.0));
+    fn meant(&self) -> Option<&'static Key> {
+        let here = catalogue::section(self.section).into_iter().flat_map(|section| section.keys);
+        let similar = here.map(|key| (strsim::jaro_winkler(key.name, &self.key), key));
+        // Where two are as near, the one that can be written now.
+        let nearest =
+            similar.max_by(|a, b| a.0.total_cmp(&b.0).then((a.1.version == This).cmp(&(b.1.version == This))));
         nearest.filter(|(similarity, _)| *similarity >= SIMILAR).map(|(_, key)| key)
     }
 
-    /// Whether a fault is there only because this key is misspelt.
-    fn explains(&self, fault: &Fault, known: &KnownKeys) -> bool {
-        fault.absence.as_ref().is_some_and(|(section, keys)| {
-            *section == self.within && self.meant(known).is_some_and(|meant| keys.contains(&meant))
-        })
-    }
-
-    fn fault(&self, known: &KnownKeys) -> Fault {
+    fn fault(&self) -> Fault {
         let place = if self.section.is_empty() { "at" } else { "in" };
         let title = format!("unknown key `{}` {place} {}", quoted(&self.key), brackets(self.section));
         let fault = Fault::at(self.place, title);
-        if let Some(meant) = self.meant(known) {
-            return fault.label(format!("did you mean `{meant}`?"));
+        match self.meant() {
+            Some(meant) if meant.name == self.key => {
+                let title = format!("`{}` means nothing here", meant.name);
+                return Fault::at(self.place, title).why(meant.about).help("remove it, or what rules it out");
+            }
+            Some(meant) if meant.version == This => return fault.label(format!("did you mean `{}`?", meant.name)),
+            Some(meant) => {
+                let label = format!("did you mean `{}`? It is not in this version", meant.name);
+                return fault.label(label);
+            }
+            None => {}
         }
-        if let Some((section, _)) = known.iter().find(|(_, keys)| keys.contains(self.key.as_str())) {
-            return fault.label(format!("this is a key of {}", brackets(section)));
+        let elsewhere = SECTIONS.iter().find(|section| {
+            section.keys.iter().any(|key| key.name == self.key && key.version == This)
+                && catalogue::is_reachable(section.name)
+        });
+        if let Some(section) = elsewhere {
+            return fault.label(format!("this is a key of {}", brackets(section.name)));
         }
-        let keys: Vec<_> = known.get(self.section).into_iter().flatten().map(|key| format!("`{key}`")).collect();
+        let here = catalogue::section(self.section).into_iter().flat_map(|section| section.keys);
+        let mut keys: Vec<_> = here.filter(|key| key.version == This).map(|key| format!("`{}`", key.name)).collect();
+        keys.sort();
         fault.help(format!("the keys here are {}", keys.join(", ")))
-    }
-}
-
-/// How a section is written, for messages: `[server.tls]`, `[[app]]`, an inline table.
-pub(super) fn brackets(section: &str) -> String {
-    match section {
-        "" => "the top level".to_owned(),
-        "provider" | "app" | "app.route" => format!("`[[{section}]]`"),
-        "condition" => "a condition".to_owned(),
-        "provider.claims" => "`claims`".to_owned(),
-        "app.upstream_tls" => "`upstream_tls`".to_owned(),
-        section => format!("`[{section}]`"),
     }
 }
 

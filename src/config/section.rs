@@ -17,8 +17,9 @@ use std::{
 };
 
 use crate::config::{
-    fault::{Fault, Place, Report, Reported, brackets, quoted},
-    later, mask,
+    catalogue::{self, brackets},
+    fault::{Fault, Place, Report, Reported, quoted},
+    mask,
     tree::{FilledIn, Node, Table, Value},
 };
 
@@ -104,13 +105,14 @@ impl<'a> Section<'a> {
     /// Puts every key that nobody asked for on record.
     fn leave(self) -> Reading<()> {
         let asked = self.asked.into_inner();
-        self.report.knows(self.name, &asked);
+        #[cfg(test)]
+        self.report.asked_for(self.name, &asked);
         let mut outcome = Ok(());
         for (key, entry) in &self.table.entries {
             if asked.contains(&key.as_str()) {
                 continue;
             }
-            outcome = Err(if later::knows(self.name, key) {
+            outcome = Err(if catalogue::is_later(self.name, key) {
                 let whole = matches!(entry.node.value, Value::Table(_));
                 let what = if whole { section_name(self.name, key) } else { format!("`{key}`") };
                 let place = if whole { entry.node.place } else { entry.key };
@@ -172,7 +174,7 @@ impl<'a> Section<'a> {
     fn wrong_kind(&self, key: &str, node: &Node, expected: &str) -> Reported {
         match node.value {
             Value::Faulty(reported) => reported,
-            Value::Table(_) if later::knows_table(self.name, key) => {
+            Value::Table(_) if catalogue::is_later_table(self.name, key) => {
                 self.wrong(key, node, Wrong::new("as a table is not in this version").help(format!("write {expected}")))
             }
             _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
@@ -257,7 +259,7 @@ impl<'a> Section<'a> {
                 return Ok(*choice);
             }
             let list = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
-            if later::knows_choice(self.name, key, text) {
+            if catalogue::is_later_word(self.name, key, text) {
                 return Err(
                     Wrong::new(format_args!("= \"{text}\" is not in this version")).help(format!("write {list}"))
                 );
