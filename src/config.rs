@@ -10,7 +10,7 @@
 //! [`Config`], has no further way to be wrong: patterns are compiled, secrets
 //! are read, references between sections resolve.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, fs, net::IpAddr, path::PathBuf, sync::Arc};
 
 pub mod access;
 pub mod app;
@@ -73,7 +73,8 @@ impl Config {
     /// Reads files, and the `*.toml` files of folders in the order of their names, as one configuration.
     pub fn load(paths: &[PathBuf]) -> Result<Self, Faults> {
         let mut report = Report::default();
-        let found: Vec<_> = paths.iter().map(|path| find_sources(&mut report, path)).collect();
+        let mut taken = BTreeSet::new();
+        let found: Vec<_> = paths.iter().map(|path| find_sources(&mut report, path, &mut taken)).collect();
         let sources = found.into_iter().collect::<Reading<Vec<_>>>();
         let table = sources.map(|sources| sources.concat()).and_then(|sources| {
             if sources.is_empty() {
@@ -105,8 +106,8 @@ impl Config {
     }
 }
 
-/// Reads what a path of the command line stands for.
-fn find_sources(report: &mut Report, path: &PathBuf) -> Reading<Vec<usize>> {
+/// Reads what a path of the command line stands for; each file once.
+fn find_sources(report: &mut Report, path: &PathBuf, taken: &mut BTreeSet<PathBuf>) -> Reading<Vec<usize>> {
     let unreadable = |report: &Report, path: &PathBuf, error: source::FileError| {
         report.add(Fault::nowhere(format!("cannot read the configuration {}: {error}", show_path(path))))
     };
@@ -114,6 +115,12 @@ fn find_sources(report: &mut Report, path: &PathBuf) -> Reading<Vec<usize>> {
     let mut sources = Vec::new();
     let mut outcome = Ok(());
     for file in files {
+        if !taken.insert(fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
+            let title = format!("the configuration {} is given twice", show_path(&file));
+            let fault = Fault::nowhere(title).why("everything in it would be set twice");
+            outcome = Err(report.add(fault.help("name each file once, or the folder that it is in")));
+            continue;
+        }
         match source::read_text(&file, MAX_CONFIG_FILE) {
             Ok(text) => sources.push(report.add_source(Source::new(file.display().to_string(), text))),
             Err(error) => outcome = Err(unreadable(report, &file, error)),

@@ -13,7 +13,12 @@ use crate::{
     identity::{EmailAddress, EmailDomain, ProviderId},
 };
 
+mod contradiction;
+mod shadow;
+
 pub use crate::config::path_pattern::{PathPattern, SegmentPattern};
+
+use shadow::Earlier;
 
 /// What to write instead of a policy that this version does not have.
 const POLICIES: &str = "\
@@ -49,7 +54,7 @@ pub enum Policy {
 }
 
 /// One condition: all of its keys hold. At least one key besides `provider` is set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Condition {
     /// Narrows the condition to visitors of this provider.
     pub provider: Option<ProviderId>,
@@ -66,7 +71,7 @@ pub struct Condition {
 }
 
 /// `email_domain`: exact, or `*.` for subdomains (at a dot, never the domain itself).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DomainPattern {
     /// This domain only.
     Exact(EmailDomain),
@@ -92,7 +97,7 @@ impl DomainPattern {
 }
 
 /// `claim = "dotted.path", is = "value"`: equal to a string, number or boolean, or contained in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimCondition {
     /// The dotted path.
     pub claim: String,
@@ -160,6 +165,7 @@ pub(super) fn read_access(section: &Section<'_>, scope: Scope<'_>) -> Reading<Ac
         )
     })?;
     let (allow, deny) = (allow?, deny?);
+    contradiction::check(section, &allow, &deny)?;
     match (policy.value, allow.is_empty()) {
         (Policy::Listed, true) => Err(section.report().add(
             Fault::at(policy.place, "`policy` is \"listed\", and `allow` lists nobody")
@@ -298,10 +304,11 @@ fn check_address(
 }
 
 pub(super) fn read_routes(app: &Section<'_>) -> Reading<Vec<Route>> {
-    app.tables("route", "app.route", read_route).into_iter().collect()
+    let mut earlier = Earlier::default();
+    app.tables("route", "app.route", |section| read_route(section, &mut earlier)).into_iter().collect()
 }
 
-fn read_route(section: &Section<'_>) -> Reading<Route> {
+fn read_route(section: &Section<'_>, earlier: &mut Earlier<Place>) -> Reading<Route> {
     let path = section.required("path", "\"/metrics\"", PathPattern::parse);
     let methods = section.list("methods", parse_method).and_then(|methods| match methods {
         Some(methods) if methods.is_empty() => Err(section.report().add(
@@ -323,7 +330,13 @@ fn read_route(section: &Section<'_>) -> Reading<Route> {
     if path.segments.is_empty() {
         section.report().warn(Some(path.place), "this route makes the whole app public");
     }
-    let methods = methods.map(|methods| methods.into_iter().map(|method| method.value).collect());
+    let methods = methods.map(|methods| methods.into_iter().map(|method| method.value).collect::<Vec<_>>());
+    if let Some(first) = earlier.add(&path, methods.as_deref(), path.place) {
+        let line = section.report().line(first);
+        section
+            .report()
+            .warn(Some(path.place), format_args!("no request reaches this route: the one at {line} takes all of them"));
+    }
     Ok(Route { path: path.value, methods, access })
 }
 

@@ -77,8 +77,8 @@ pub(super) enum Form {
     Table,
     /// `[[app]]`, as often as there are such things.
     Tables,
-    /// `{ … }`, one in a line of its own table.
-    Braces,
+    /// `{ … }`, and what one is called.
+    Braces(&'static str),
 }
 
 /// Whether this version reads something already.
@@ -236,8 +236,7 @@ pub(super) fn brackets(name: &str) -> String {
     match section(name).map(|section| section.form) {
         _ if name.is_empty() => "the top level".to_owned(),
         Some(Form::Tables) => format!("`[[{name}]]`"),
-        Some(Form::Braces) if name == "condition" => "a condition".to_owned(),
-        Some(Form::Braces) => format!("`{}`", name.rsplit_once('.').map_or(name, |(_, key)| key)),
+        Some(Form::Braces(called)) => called.to_owned(),
         Some(Form::Table) | None => format!("`[{name}]`"),
     }
 }

@@ -11,7 +11,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
-use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
 use crate::config::{
     catalogue::{self, Key, SECTIONS, Version::This, brackets},
@@ -20,6 +20,15 @@ use crate::config::{
 
 /// How many faults are rendered; a person mends the first ones first.
 const MAX_RENDERED: usize = 100;
+
+/// The most bytes of a file that a fault shows; what is longer is told by line and column only.
+const LONGEST_SHOWN: usize = 16 << 10;
+
+/// What is longer is no misspelt key.
+const LONGEST_KEY: usize = 64;
+
+/// How many warnings are told; more of them are of one kind.
+const MAX_WARNINGS: usize = 100;
 
 /// How far a misspelt key may be from a known one to be taken for it (Jaro-Winkler).
 const SIMILAR: f64 = 0.8;
@@ -105,7 +114,7 @@ impl Fault {
     }
 
     fn render(&self, sources: &[Source], renderer: &Renderer) -> String {
-        let mut snippets = Vec::new();
+        let mut shown = Vec::new();
         if let Some(place) = self.place {
             let primary = Mark { place, kind: AnnotationKind::Primary, label: self.label.as_deref() };
             let related = self.related.iter().map(|(place, label)| Mark {
@@ -114,12 +123,11 @@ impl Fault {
                 label: Some(label.as_str()),
             });
             let (here, elsewhere): (Vec<_>, Vec<_>) = related.partition(|mark| mark.place.source == place.source);
-            snippets.push(snippet(sources, primary, here));
-            snippets.extend(elsewhere.into_iter().map(|mark| snippet(sources, mark, Vec::new())));
+            shown.extend(show(sources, primary, here));
+            shown.extend(elsewhere.into_iter().flat_map(|mark| show(sources, mark, Vec::new())));
         }
-        let elements = snippets
+        let elements = shown
             .into_iter()
-            .map(Element::from)
             .chain(self.why.as_deref().map(|why| Level::NOTE.message(why).into()))
             .chain(self.help.as_deref().map(|help| Level::HELP.message(help).into()));
         renderer.render(&[Level::ERROR.primary_title(self.title.as_str()).elements(elements)])
@@ -134,7 +142,7 @@ struct Mark<'a> {
 }
 
 /// The lines of one source that the marks are in, and no others: a source may have four million bytes.
-fn snippet<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Snippet<'a, Annotation<'a>> {
+fn show<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Vec<Element<'a>> {
     let source = &sources[mark.place.source];
     let text = source.shown();
     let marks: Vec<_> = std::iter::once(mark).chain(others).collect();
@@ -143,14 +151,30 @@ fn snippet<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> 
     let first = text[..floor_char(text, start)].rfind('\n').map_or(0, |newline| newline + 1);
     let end = floor_char(text, end);
     let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
+    let lines = text[first..last].trim_end_matches('\r');
+    if lines.len() > LONGEST_SHOWN {
+        // Each for itself, if they are only far from each other.
+        let alone = marks.len() == 1;
+        let show = |mark| if alone { tell(source, mark) } else { show(sources, mark, Vec::new()) };
+        return marks.into_iter().flat_map(show).collect();
+    }
     let underline = |mark: Mark<'a>| {
         let span = floor_char(text, mark.place.start) - first..floor_char(text, mark.place.end) - first;
         mark.kind.span(span).label(mark.label)
     };
-    Snippet::source(&text[first..last])
-        .line_start(source.line(first))
-        .path(source.name())
-        .annotations(marks.into_iter().map(underline))
+    let snippet = Snippet::source(lines).line_start(source.line(first)).path(source.name());
+    vec![snippet.annotations(marks.into_iter().map(underline)).into()]
+}
+
+/// Where a mark is and what it says, without the lines.
+fn tell<'a>(source: &'a Source, mark: Mark<'a>) -> Vec<Element<'a>> {
+    let text = source.shown();
+    let start = floor_char(text, mark.place.start);
+    let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let origin =
+        Origin::path(source.name()).line(source.line(start)).char_column(text[first..start].chars().count() + 1);
+    let label = mark.label.map(|label| Level::NOTE.message(label).into());
+    std::iter::once(origin.into()).chain(label).collect()
 }
 
 /// The nearest place at or before `index` where a character starts.
@@ -248,13 +272,16 @@ impl Report {
         Reported(())
     }
 
+    /// Where something stands, as people say it: `vestibule.toml:12`.
+    pub(super) fn line(&self, place: Place) -> String {
+        let source = self.source(place.source);
+        format!("{}:{}", source.name(), source.line(place.start))
+    }
+
     /// Puts on record what is allowed and still deserves a line at start.
     pub(super) fn warn(&self, place: Option<Place>, text: impl fmt::Display) {
         self.warnings.borrow_mut().push(match place {
-            Some(place) => {
-                let source = self.source(place.source);
-                format!("{}:{}: {text}", source.name(), source.line(place.start))
-            }
+            Some(place) => format!("{}: {text}", self.line(place)),
             None => text.to_string(),
         });
     }
@@ -286,7 +313,7 @@ impl Report {
         faults.retain(|fault| !fault.is_explained(&suspects));
         faults.extend(unknown.iter().map(UnknownKey::fault));
         match value {
-            Ok(value) if faults.is_empty() => Ok((value, self.warnings.into_inner())),
+            Ok(value) if faults.is_empty() => Ok((value, bounded(self.warnings.into_inner()))),
             Ok(_) | Err(Reported(())) => {
                 faults.sort_by_key(|fault| fault.place);
                 let mut seen = BTreeSet::new();
@@ -297,6 +324,16 @@ impl Report {
     }
 }
 
+/// So many warnings as somebody will read.
+fn bounded(mut warnings: Vec<String>) -> Vec<String> {
+    let hidden = warnings.len().saturating_sub(MAX_WARNINGS);
+    if hidden > 0 {
+        warnings.truncate(MAX_WARNINGS);
+        warnings.push(format!("and {hidden} more warnings"));
+    }
+    warnings
+}
+
 /// Keys by section.
 #[cfg(test)]
 pub(super) type AskedKeys = std::collections::BTreeMap<&'static str, BTreeSet<&'static str>>;
@@ -304,7 +341,9 @@ pub(super) type AskedKeys = std::collections::BTreeMap<&'static str, BTreeSet<&'
 impl UnknownKey {
     /// The key that was meant.
     fn meant(&self) -> Option<&'static Key> {
-        let here = catalogue::section(self.section).into_iter().flat_map(|section| section.keys);
+        // Comparing takes time by the product of the lengths.
+        let is_short = self.key.len() <= LONGEST_KEY;
+        let here = catalogue::section(self.section).filter(|_| is_short).into_iter().flat_map(|section| section.keys);
         let similar = here.map(|key| (strsim::jaro_winkler(key.name, &self.key), key));
         // Where two are as near, the one that can be written now.
         let nearest =

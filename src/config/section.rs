@@ -155,6 +155,16 @@ impl<'a> Section<'a> {
         self.table.entries.get(key).map(|entry| entry.node.place)
     }
 
+    /// Where the members of a list are; none where the key is not a list.
+    pub(super) fn places_in(&self, key: &str) -> impl Iterator<Item = Place> {
+        let list = self.table.entries.get(key).map(|entry| &entry.node.value);
+        let nodes = match list {
+            Some(Value::List(nodes)) => nodes.as_slice(),
+            _ => &[],
+        };
+        nodes.iter().map(|node| node.place)
+    }
+
     fn find(&self, key: &'static str) -> Option<&'a Node> {
         self.asked.borrow_mut().push(key);
         self.table.entries.get(key).map(|entry| &entry.node)

@@ -38,11 +38,11 @@ pub(super) const ACCESS: Section = Section {
 
 pub(super) const CONDITION: Section = Section {
     name: "condition",
-    form: Form::Braces,
+    form: Form::Braces("a condition"),
     about: "All of its keys hold together; one besides `provider` is needed.",
     keys: &[
         Key::now("email_domain", Text, Usual, "\"*.example.com\": what is below it.").example(r#""example.com""#),
-        Key::now("email", Text, Nothing, "One address.").example(r#""guest@elsewhere.example""#),
+        Key::now("email", Text, Nothing, "One address.").example(r#""guest@example.com""#),
         Key::now("group", Text, Nothing, "One of the groups, exactly.").example(r#""staff""#),
         Key::now("claim", Text, Nothing, "A claim, with `is`.").example(r#""hd""#),
         Key::now("is", Text, Nothing, "What the claim is, or a member of its list.").example(r#""example.com""#),
@@ -92,7 +92,7 @@ pub(super) const ROUTE: Section = Section {
 
 pub(super) const ROUTE_ACCESS: Section = Section {
     name: "app.route.access",
-    form: Form::Braces,
+    form: Form::Braces("`access` of a route"),
     about: "Narrows: the app's policy and any of `allow` and none of `deny`, a recent enough sign-in, a level of it.",
     keys: &[
         Key::now("allow", Tables("condition"), Default("[]"), "Any of these."),

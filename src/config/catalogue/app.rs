@@ -96,7 +96,7 @@ pub(super) const APP: Section = Section {
 
 pub(super) const UPSTREAM_TLS: Section = Section {
     name: "app.upstream_tls",
-    form: Form::Braces,
+    form: Form::Braces("`upstream_tls`"),
     about: "How an https:// upstream proves who it is, and who we say that we are.",
     keys: &[
         Key::now("ca_file", Path, Default(r#""""#), "PEM certificates, trusted beside the system's.")
@@ -155,7 +155,7 @@ pub(super) const LIMITS: Section = Section {
 
 pub(super) const CLEAR_COOKIE: Section = Section {
     name: "app.clear_cookies",
-    form: Form::Braces,
+    form: Form::Braces("a cookie of `clear_cookies`"),
     about: "A cookie of the app that ends at every sign-in and sign-out.",
     keys: &[
         Key::now("name", Text, Fault, "The cookie's name.").example(r#""JSESSIONID""#),

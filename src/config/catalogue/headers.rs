@@ -41,7 +41,7 @@ pub(super) const HEADERS: Section = Section {
 
 pub(super) const VALUE: Section = Section {
     name: "app.headers.set",
-    form: Form::Braces,
+    form: Form::Braces("a header of `set`"),
     about: "What a header says: exactly one of these.",
     keys: &[
         Key::now("claim", Text, Nothing, "A claim of the visitor.").example(r#""preferred_username""#),
@@ -52,7 +52,7 @@ pub(super) const VALUE: Section = Section {
 
 pub(super) const BASIC: Section = Section {
     name: "app.headers.set.basic",
-    form: Form::Braces,
+    form: Form::Braces("`basic`"),
     about: "HTTP Basic, the same for everybody.",
     keys: &[
         Key::now("username", Text, Fault, "The account.").example(r#""svc""#),

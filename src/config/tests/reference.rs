@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::catalogue::{self, Form, Key, Kind, SECTIONS, Section, Version, Without};
+use crate::config::catalogue::{self, Form, Key, Kind, SECTIONS, Section, Version, Without, brackets};
 
 /// The longest line.
 const WIDTH: usize = 120;
@@ -33,7 +33,7 @@ pub(super) fn reference() -> String {
         let off = if is_switch(section) { "#" } else { "" };
         let header = match section.form {
             Form::Tables => format!("{off}[[{}]]", section.name),
-            Form::Table | Form::Braces => format!("{off}[{}]", section.name),
+            Form::Table | Form::Braces(_) => format!("{off}[{}]", section.name),
         };
         text.push('\n');
         let keys: Vec<_> = section.keys.iter().filter(|key| key.version == Version::This).collect();
@@ -52,21 +52,22 @@ pub(super) fn reference() -> String {
 
 /// Whether a section is written below a header of its own.
 fn has_header(section: &Section) -> bool {
-    let is_plain = section.form != Form::Braces || is_header_too(section.name);
+    let is_plain = !matches!(section.form, Form::Braces(_)) || is_header_too(section.name);
     is_plain && !section.name.is_empty() && catalogue::is_reachable(section.name)
 }
 
 /// A table in braces may have a header as well, if it stands for itself: only lists of them and names have no place.
 fn is_header_too(name: &str) -> bool {
     let opens = |key: &Key| matches!(key.takes, Kind::Table(below) if below == name);
-    SECTIONS.iter().any(|above| above.form != Form::Braces && above.keys.iter().any(opens))
+    SECTIONS.iter().any(|above| !matches!(above.form, Form::Braces(_)) && above.keys.iter().any(opens))
 }
 
 /// Whether a table means something by being there, so that the reference must not have it.
 fn is_switch(section: &Section) -> bool {
     let (parent, name) = section.name.rsplit_once('.').unwrap_or(("", section.name));
     let is_optional = catalogue::key(parent, name).is_some_and(|key| key.without == Without::Nothing);
-    is_optional && (section.form == Form::Braces || section.keys.iter().any(|key| key.without == Without::Fault))
+    is_optional
+        && (matches!(section.form, Form::Braces(_)) || section.keys.iter().any(|key| key.without == Without::Fault))
 }
 
 /// `key = value`; nothing for a table that has its own header.
@@ -111,8 +112,8 @@ fn write_members(text: &mut String, key: &Key) {
         return;
     }
     let section = key.takes.below().and_then(catalogue::section);
-    let Some(section) = section.filter(|section| section.form == Form::Braces) else { return };
-    let heading = format!("#   Each has keys of these. {}", section.about);
+    let Some(section) = section.filter(|section| matches!(section.form, Form::Braces(_))) else { return };
+    let heading = format!("#   The keys of {}. {}", brackets(section.name), section.about);
     if text.contains(&heading) {
         return;
     }

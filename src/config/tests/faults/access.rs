@@ -1,6 +1,9 @@
 //! `[app.access]` and `[[app.route]]`
 
-use super::{app, whole};
+use super::{
+    super::{MINIMAL, accepted},
+    app, whole,
+};
 
 #[test]
 fn an_app_must_say_who_may_enter() {
@@ -420,4 +423,107 @@ access = "public"
 
     the configuration has 1 fault
     "#);
+}
+
+#[test]
+fn conditions_that_can_do_nothing_are_faults_with_the_reason() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ email = "ann@example.com" }, { group = "staff" }, { ip = "10.1.0.0/16", group = "ops" }]
+deny = [{ email_domain = "Example.com" }, { ip = "10.0.0.0/8" }]
+"#), @r#"
+    error: this condition can never let anybody in
+     --> vestibule.toml:7:10
+      |
+    7 | allow = [{ email = "ann@example.com" }, { group = "staff" }, { ip = "10.1.0.0/16", group = "ops" }]
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    8 | deny = [{ email_domain = "Example.com" }, { ip = "10.0.0.0/8" }]
+      |         -------------------------------- whoever matches it matches this as well
+      |
+      = note: `deny` wins over `allow`
+      = help: remove one of the two
+
+    error: this condition can never let anybody in
+     --> vestibule.toml:7:62
+      |
+    7 | allow = [{ email = "ann@example.com" }, { group = "staff" }, { ip = "10.1.0.0/16", group = "ops" }]
+      |                                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    8 | deny = [{ email_domain = "Example.com" }, { ip = "10.0.0.0/8" }]
+      |                                           --------------------- whoever matches it matches this as well
+      |
+      = note: `deny` wins over `allow`
+      = help: remove one of the two
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ group = "staff" }, { email = "a@b.c" }, { email = "A@B.C" }]
+deny = [{ ip = "10.0.0.0/8" }, { ip = "10.0.0.0/8" }]
+"#), @r#"
+    error: this condition is given twice
+     --> vestibule.toml:7:52
+      |
+    7 | allow = [{ group = "staff" }, { email = "a@b.c" }, { email = "A@B.C" }]
+      |                               -------------------  ^^^^^^^^^^^^^^^^^^^
+      |                               |
+      |                               it is given here as well
+      |
+      = help: keep one of the two
+
+    error: this condition is given twice
+     --> vestibule.toml:8:32
+      |
+    8 | deny = [{ ip = "10.0.0.0/8" }, { ip = "10.0.0.0/8" }]
+      |         ---------------------  ^^^^^^^^^^^^^^^^^^^^^
+      |         |
+      |         it is given here as well
+      |
+      = help: keep one of the two
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ email = "a@b.c", email_domain = "example.com" }]
+"#), @r#"
+    error: this condition can never hold: its `email` is not in its `email_domain`
+     --> vestibule.toml:7:10
+      |
+    7 | allow = [{ email = "a@b.c", email_domain = "example.com" }]
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: all keys of one condition hold together
+      = help: write two conditions, or keep one of the two keys
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn deny_narrows_allow_without_a_word() {
+    for (allow, deny) in [
+        ("{ email_domain = \"example.com\" }", "{ email = \"a@example.com\" }"),
+        ("{ group = \"staff\" }", "{ group = \"staff\", ip = \"10.0.0.0/8\" }"),
+        ("{ email_domain = \"*.example.com\" }", "{ email_domain = \"example.com\" }"),
+        ("{ email_domain = \"example.com\" }", "{ email_domain = \"*.example.com\" }"),
+        ("{ ip = \"10.0.0.0/8\" }", "{ ip = \"10.1.0.0/16\" }"),
+        ("{ ip = \"10.0.0.0/8\" }", "{ ip = \"::/0\" }"),
+        ("{ claim = \"a\", is = \"x\" }", "{ claim = \"a\", is = \"y\" }"),
+        ("{ group = \"staff\" }", "{ group = \"staff\", provider = \"company\" }"),
+    ] {
+        let access = format!("access = {{ policy = \"listed\", allow = [{allow}], deny = [{deny}] }}");
+        accepted(&MINIMAL.replace("[app.access]\npolicy = \"anyone\"", &access));
+    }
+}
+
+#[test]
+fn a_route_that_no_request_reaches_is_warned_of() {
+    let routes = "[[app.route]]\npath = \"/public/**\"\naccess = \"public\"\n\n[[app.route]]\npath = \
+                  \"/public/health\"\nmethods = [\"GET\"]\naccess = \"public\"\n";
+    let warnings = accepted(&format!("store.url = \"memory:\"\n{MINIMAL}\n{routes}")).warnings;
+    insta::assert_snapshot!(warnings.join("\n"), @"vestibule.toml:21: no request reaches this route: the one at vestibule.toml:17 takes all of them");
 }
