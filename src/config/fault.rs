@@ -155,7 +155,7 @@ fn show<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Vec
     if lines.len() > LONGEST_SHOWN {
         // Each for itself, if they are only far from each other.
         let alone = marks.len() == 1;
-        let show = |mark| if alone { tell(source, mark) } else { show(sources, mark, Vec::new()) };
+        let show = |mark| if alone { tell(source, &mark) } else { show(sources, mark, Vec::new()) };
         return marks.into_iter().flat_map(show).collect();
     }
     let underline = |mark: Mark<'a>| {
@@ -167,7 +167,7 @@ fn show<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Vec
 }
 
 /// Where a mark is and what it says, without the lines.
-fn tell<'a>(source: &'a Source, mark: Mark<'a>) -> Vec<Element<'a>> {
+fn tell<'a>(source: &'a Source, mark: &Mark<'a>) -> Vec<Element<'a>> {
     let text = source.shown();
     let start = floor_char(text, mark.place.start);
     let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);

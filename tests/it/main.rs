@@ -35,6 +35,7 @@ mod metrics;
 mod paths;
 mod readme;
 mod restarts;
+mod samples;
 mod sign_in;
 mod smuggling;
 mod tls;
