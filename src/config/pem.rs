@@ -111,9 +111,9 @@ fn read_certificates(
 ) -> Reading<Vec<CertificateDer<'static>>> {
     let text = section.read_file(key, path)?;
     let problem = match CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>() {
-        Ok(certificates) if certificates.is_empty() => "holds no certificate in PEM".to_owned(),
+        Ok(certificates) if certificates.is_empty() => "holds no certificate in PEM",
         Ok(certificates) => return Ok(certificates),
-        Err(error) => format!("is damaged PEM: {error}"),
+        Err(_) => "is damaged PEM",
     };
     let fault =
         Fault::at(path.place, format!("the file of `{key}` {problem}")).label(format!("read as {}", show_path(path)));

@@ -1,9 +1,10 @@
 //! One faulty file a fault, with what its author gets to see.
 
-use super::parse;
+use super::{super::Config, parse};
 
 mod access;
 mod app;
+mod certificates;
 mod language;
 mod provider;
 mod server;

@@ -233,6 +233,7 @@ fn a_secret_is_in_no_fault() {
         "client_secert = \"hunter2\"",
         "clientsecret = 'hunter2'",
         "client_secret = \"\"\"\nhunter2\n\"\"\"",
+        "client_secret_file = \"\"\"\nhunter2\n\"\"\"",
         "client_secret = \"hunter2\", client_auth = 1",
         "client_secret = \" ${SECRET}\"",
         "client_secret = \"hunter2\"\nclient_auth = \"none\"",

@@ -527,3 +527,89 @@ fn a_route_that_no_request_reaches_is_warned_of() {
     let warnings = accepted(&format!("store.url = \"memory:\"\n{MINIMAL}\n{routes}")).warnings;
     insta::assert_snapshot!(warnings.join("\n"), @"vestibule.toml:21: no request reaches this route: the one at vestibule.toml:17 takes all of them");
 }
+
+#[test]
+fn faults_of_patterns_of_paths() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/**/x"
+access = "public"
+
+[[app.route]]
+path = "/a//b"
+access = "public"
+
+[[app.route]]
+path = "/a;b"
+access = "public"
+
+[[app.route]]
+path = "/100%"
+access = "public"
+
+[[app.route]]
+path = "/a%00"
+access = "everybody"
+
+[[app.route]]
+path = "/straße"
+access = "public"
+"#), @r#"
+    error: `path` may have `**` at its end only
+     --> vestibule.toml:9:8
+      |
+    9 | path = "/**/x"
+      |        ^^^^^^^
+      |
+      = help: `*` stands for one whole segment
+
+    error: `path` has an empty segment
+      --> vestibule.toml:13:8
+       |
+    13 | path = "/a//b"
+       |        ^^^^^^^
+       |
+       = note: `//` in a request is read as `/` before paths are compared
+
+    error: `path` must not contain `;`
+      --> vestibule.toml:17:8
+       |
+    17 | path = "/a;b"
+       |        ^^^^^^
+       |
+       = note: some servers cut a segment there, so such a path never has one reading
+
+    error: `path` has a `%` that is not followed by two hexadecimal digits
+      --> vestibule.toml:21:8
+       |
+    21 | path = "/100%"
+       |        ^^^^^^^
+       |
+       = help: a literal `%` is written `%25`
+
+    error: `path` must not contain the null character
+      --> vestibule.toml:25:8
+       |
+    25 | path = "/a%00"
+       |        ^^^^^^^
+
+    error: `access` must be "public"
+      --> vestibule.toml:26:10
+       |
+    26 | access = "everybody"
+       |          ^^^^^^^^^^^
+
+    error: `path` is not in the spelling that paths have when they are compared
+      --> vestibule.toml:29:8
+       |
+    29 | path = "/straße"
+       |        ^^^^^^^^^
+       |
+       = help: write this segment as `stra%C3%9Fe`
+
+    the configuration has 7 faults
+    "#);
+}

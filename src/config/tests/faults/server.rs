@@ -373,6 +373,20 @@ secret = ""
 
     the configuration has 1 fault
     ");
+    insta::assert_snapshot!(with(
+        r#"
+[keys]
+secret = " \n "
+"#
+    ), @r"
+    error: `secret` is empty
+     --> vestibule.toml:2:10
+      |
+    2 | secret = ******
+      |          ^^^^^^
+
+    the configuration has 1 fault
+    ");
     insta::assert_snapshot!(with(r#"
 [keys]
 secret = "x"
