@@ -2,7 +2,8 @@
 //!
 //! The walk: [`source`] reads the files, [`tree`] makes one tree of them, each
 //! section's module takes its keys through [`section`], [`fault`] collects what is
-//! wrong, and this module joins the sections.
+//! wrong, and this module joins the sections. [`catalogue`] knows every key by name,
+//! for messages, the schema and the reference.
 //!
 //! A file is read into a tree in which every value knows its place, each section
 //! takes what it knows out of that tree, and whatever is wrong becomes a
