@@ -4,6 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
+mod online;
+
 use crate::{config::Config, shutdown::Signals, sidecar, telemetry};
 
 /// The configuration cannot be used (`EX_CONFIG` of sysexits.h).
@@ -24,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run the proxy
     Serve(Serve),
+    /// Validate the configuration
+    Check(Check),
 }
 
 #[derive(Debug, Args)]
@@ -34,11 +38,55 @@ struct Serve {
     config: Vec<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct Check {
+    /// A configuration file, or a folder of them; may be given several times
+    #[arg(long, value_name = "FILE|DIR")]
+    config: Vec<PathBuf>,
+    /// Also ask the providers and the upstreams
+    #[arg(long)]
+    online: bool,
+    /// Print the findings as JSON
+    #[arg(long, requires = "online")]
+    json: bool,
+}
+
+impl Check {
+    fn run(self) -> ExitCode {
+        let paths = if self.config.is_empty() { default_configuration() } else { self.config };
+        let config = match Config::load(&paths) {
+            Ok(config) => config,
+            Err(faults) => {
+                eprintln!("{faults}");
+                return ExitCode::from(INVALID_CONFIGURATION);
+            }
+        };
+        if !self.online {
+            return ExitCode::SUCCESS;
+        }
+        match online::report(&config) {
+            Ok(report) => {
+                if self.json {
+                    println!("{}", report.to_json().unwrap_or_default());
+                } else {
+                    print!("{report}");
+                }
+                if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     // Usage errors end here with status 2, `--help` and `--version` with 0.
     match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
     }
 }
 

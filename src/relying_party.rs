@@ -8,13 +8,14 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | `http` | the client: deadline, size, no redirects |
+//! | `http`, `route` | the client: deadline, size, no redirects; through a proxy or not |
 //! | `discovery` | the provider's metadata |
 //! | `authorization`, `callback` | the visitor's way there and back |
 //! | `token`, `userinfo` | our own requests |
 //! | `jose`, `keys`, `claims` | what an ID token must prove |
 //! | `visitor` | what it then says |
 //! | `logout` | the visitor's way to the provider's sign-out |
+//! | `rehearsal` | all of this without a visitor, for `check --online` |
 //!
 //! Of openidconnect we use the words: its secret newtypes, whose `Debug` hides
 //! them. Its verifier, metadata and answer types are not used: they accept an empty
@@ -48,6 +49,8 @@ mod http;
 mod jose;
 mod keys;
 mod logout;
+mod rehearsal;
+mod route;
 mod single_flight;
 #[cfg(test)]
 mod testing;
@@ -61,6 +64,7 @@ pub use discovery::Metadata;
 pub use error::{Call, Error, ErrorCode, Rejection, ReplyFault};
 pub use http::{ClientError, Observe};
 pub use openidconnect::{AuthorizationCode, CsrfToken, Nonce, PkceCodeVerifier};
+pub use rehearsal::{ClientStanding, Rehearsal};
 
 use http::{Client, Deadline};
 use keys::KeyCache;

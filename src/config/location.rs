@@ -12,6 +12,12 @@ use crate::config::{app::Scheme, section::Wrong};
 
 /// An absolute http or https URL with a host, without user name, query and fragment.
 pub(super) fn parse_url(text: &str) -> Result<Url, Wrong> {
+    let url = parse_endpoint(text)?;
+    if text.contains('?') { Err(Wrong::new("must have no query and no fragment")) } else { Ok(url) }
+}
+
+/// The same, which may have a query (RFC 6749 §3.1).
+pub(super) fn parse_endpoint(text: &str) -> Result<Url, Wrong> {
     let wrong = || Wrong::new("must be a URL that starts with https:// or http://");
     if text.bytes().any(|byte| byte <= b' ' || byte == b'\\' || byte == 0x7f) {
         return Err(Wrong::new("must be a URL without spaces, backslashes and control characters"));
@@ -23,8 +29,8 @@ pub(super) fn parse_url(text: &str) -> Result<Url, Wrong> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Wrong::new("must not hold a user name or password"));
     }
-    if text.contains(['?', '#']) {
-        return Err(Wrong::new("must have no query and no fragment"));
+    if text.contains('#') {
+        return Err(Wrong::new("must have no fragment"));
     }
     if url.host_str().is_none_or(|host| host.ends_with('.')) {
         return Err(Wrong::new("must name a host, without a dot at its end"));

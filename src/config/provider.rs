@@ -7,8 +7,12 @@ use crate::{
     secret::Secret,
 };
 
+mod endpoints;
+mod proxy;
 mod read;
 
+pub use endpoints::Endpoints;
+pub use proxy::OutboundProxy;
 pub(super) use read::{Providers, parse_claim_path, parse_name, read_id};
 
 /// `[[provider]]`
@@ -18,8 +22,11 @@ pub struct Provider {
     pub id: ProviderId,
     /// `issuer`, exactly as the provider states it.
     pub issuer: Issuer,
-    /// Where the metadata is: `discovery_url`, or `/.well-known/openid-configuration` below the issuer.
-    pub discovery_url: Url,
+    /// Where the metadata is: `discovery_url`, or `/.well-known/openid-configuration` below the issuer. `None` where
+    /// `endpoints` are enough.
+    pub discovery_url: Option<Url>,
+    /// What goes before the metadata.
+    pub endpoints: Endpoints,
     /// `client_id`
     pub client_id: String,
     /// `client_auth` and the secret that it needs.
@@ -38,6 +45,8 @@ pub struct Provider {
     pub userinfo: UserInfo,
     /// `display_name`, or the id.
     pub display_name: String,
+    /// `proxy`
+    pub proxy: OutboundProxy,
     /// `ca_file`: PEM certificates trusted beside the system's.
     pub extra_roots: Vec<rustls::pki_types::CertificateDer<'static>>,
 }

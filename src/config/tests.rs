@@ -125,7 +125,10 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     assert_eq!(config.session.lifetime, Duration::from_hours(24));
     let provider = &config.providers[0];
     assert_eq!(provider.issuer.as_str(), "https://id.example.com");
-    assert_eq!(provider.discovery_url.as_str(), "https://id.example.com/.well-known/openid-configuration");
+    assert_eq!(
+        provider.discovery_url.as_ref().map(url::Url::as_str),
+        Some("https://id.example.com/.well-known/openid-configuration")
+    );
     assert!(matches!(provider.client_auth, ClientAuth::None));
     assert_eq!(provider.scopes, ["openid", "profile", "email"]);
     assert_eq!((provider.id_token_alg, provider.trust_email), (None, TrustEmail::Verified));
@@ -149,6 +152,29 @@ fn an_issuer_is_kept_as_it_is_written() {
     for issuer in ["https://id.example.com/", "https://id.example.com/realms/X", "http://localhost:8080"] {
         let config = accepted(&MINIMAL.replace("https://id.example.com", issuer));
         assert_eq!(config.providers[0].issuer.as_str(), issuer);
+    }
+}
+
+#[test]
+fn metadata_is_fetched_as_long_as_an_endpoint_that_is_needed_is_not_named() {
+    const HOST: &str = "https://id.example.com";
+    let provider = |keys: &str| {
+        let text = MINIMAL.replace("client_id =", &format!("{keys}\nclient_id ="));
+        accepted(&text.replace("= \"/", &format!("= \"{HOST}/")))
+    };
+    let (two, keys) = ("authorization_endpoint = \"/a?x\"\ntoken_endpoint = \"/t\"\n", "jwks_uri = \"/k\"\n");
+    for (lines, fetched) in [
+        (two.to_owned(), true),
+        (format!("{two}{keys}"), false),
+        (format!("{two}{keys}userinfo = \"always\""), true),
+        (format!("{two}{keys}userinfo = \"always\"\nuserinfo_endpoint = \"/u\""), false),
+        (format!("{two}id_token_signed_response_alg = \"HS256\"\nclient_secret = \"x\""), false),
+        (format!("{two}{keys}discovery_url = \"/d\""), false),
+    ] {
+        let config = provider(&lines);
+        assert_eq!(config.providers[0].discovery_url.is_some(), fetched, "{lines}");
+        let warned = config.warnings.iter().any(|warning| warning.contains("`discovery_url` is not used"));
+        assert_eq!(warned, lines.contains("discovery_url"), "{lines}");
     }
 }
 

@@ -24,12 +24,15 @@ use crate::config::{Provider, provider::SigningAlgorithm};
 pub struct Metadata {
     pub(super) authorization: Template,
     pub(super) token_endpoint: Uri,
-    pub(super) jwks_uri: Uri,
+    /// `None` where ID tokens are keyed by the client secret, and nobody has other keys.
+    pub(super) jwks_uri: Option<Uri>,
     pub(super) userinfo_endpoint: Option<Uri>,
     pub(super) end_session_endpoint: Option<Url>,
     /// What an ID token may be signed with; never empty.
     pub(super) algorithms: Vec<SigningAlgorithm>,
     pub(super) issuer_parameter: IssuerParameter,
+    /// Whether it says that it checks our proofs (RFC 8414 §2); `None` where it says nothing.
+    pub(super) pkce: Option<bool>,
     /// `claims_supported`; `None` where the provider does not say.
     pub(super) claims_supported: Option<Vec<String>>,
 }
@@ -42,7 +45,7 @@ pub(super) enum IssuerParameter {
 }
 
 /// The members that we read, as they come.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Document {
     issuer: Option<String>,
     authorization_endpoint: Option<String>,
@@ -54,6 +57,7 @@ struct Document {
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
     claims_supported: Option<Vec<String>>,
+    code_challenge_methods_supported: Option<Vec<String>>,
 }
 
 impl Metadata {
@@ -63,9 +67,11 @@ impl Metadata {
         self.authorization.origin().into_iter().chain(end_session).collect()
     }
 
-    /// Fetches the document from where the configuration says that it is.
+    /// Fetches the document from where the configuration says that it is; where that needs none, there is nothing
+    /// to fetch.
     pub(super) async fn fetch(client: &Client, provider: &Provider, deadline: Deadline) -> Result<Self, Error> {
-        let uri: Uri = provider.discovery_url.as_str().parse().map_err(|_| Rejection::MetadataUrl)?;
+        let Some(url) = &provider.discovery_url else { return Ok(Self::of(provider, Document::default())?) };
+        let uri: Uri = url.as_str().parse().map_err(|_| Rejection::MetadataUrl)?;
         let mut request = Request::new(Full::<Bytes>::default());
         *request.uri_mut() = uri;
         let body = client.send(Call::Discovery, request, deadline).await?.success(Call::Discovery)?;
@@ -82,15 +88,35 @@ impl Metadata {
         if !offers_code(document.response_types_supported.as_deref().unwrap_or_default()) {
             return Err(Rejection::ResponseType.into());
         }
+        Ok(Self::of(provider, document)?)
+    }
+
+    /// What the configuration says, and the document where it says nothing.
+    fn of(provider: &Provider, document: Document) -> Result<Self, Rejection> {
         let transport = Transport::of(provider);
-        let endpoint = |text: Option<String>| transport.endpoint(text.as_deref());
-        let required = |text| endpoint(text)?.ok_or(Rejection::MetadataEndpoint);
+        let endpoint = |configured: &Option<Url>, text: Option<String>| match configured {
+            Some(url) => Ok(Some(url.clone())),
+            None => transport.endpoint(text.as_deref()),
+        };
+        let required = |configured, text| endpoint(configured, text)?.ok_or(Rejection::MetadataEndpoint);
+        let configured = &provider.endpoints;
+        let keyed_by_secret = provider.id_token_alg.is_some_and(SigningAlgorithm::is_symmetric);
+        let jwks_uri = match endpoint(&configured.jwks, document.jwks_uri)? {
+            None if !keyed_by_secret => return Err(Rejection::MetadataEndpoint),
+            jwks_uri => jwks_uri.as_ref().map(uri).transpose()?,
+        };
         Ok(Self {
-            authorization: Template::new(&required(document.authorization_endpoint)?, provider),
-            token_endpoint: uri(&required(document.token_endpoint)?)?,
-            jwks_uri: uri(&required(document.jwks_uri)?)?,
-            userinfo_endpoint: endpoint(document.userinfo_endpoint)?.as_ref().map(uri).transpose()?,
-            end_session_endpoint: endpoint(document.end_session_endpoint)?,
+            authorization: Template::new(
+                &required(&configured.authorization, document.authorization_endpoint)?,
+                provider,
+            ),
+            token_endpoint: uri(&required(&configured.token, document.token_endpoint)?)?,
+            jwks_uri,
+            userinfo_endpoint: endpoint(&configured.userinfo, document.userinfo_endpoint)?
+                .as_ref()
+                .map(uri)
+                .transpose()?,
+            end_session_endpoint: endpoint(&configured.end_session, document.end_session_endpoint)?,
             algorithms: expected_algorithms(
                 provider.id_token_alg,
                 &document.id_token_signing_alg_values_supported.unwrap_or_default(),
@@ -99,8 +125,16 @@ impl Metadata {
                 Some(true) => IssuerParameter::Announced,
                 Some(false) | None => IssuerParameter::Optional,
             },
+            pkce: document
+                .code_challenge_methods_supported
+                .map(|methods| methods.iter().any(|method| method == "S256")),
             claims_supported: document.claims_supported.filter(|claims| !claims.is_empty()),
         })
+    }
+
+    /// Whether it says that it checks the proof that a code is ours (PKCE S256); `None` where it says nothing.
+    pub fn offers_pkce(&self) -> Option<bool> {
+        self.pkce
     }
 
     /// Whether a sign-out can go on to the provider's own (RP-Initiated Logout §2.1).

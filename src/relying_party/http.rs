@@ -13,7 +13,7 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -26,7 +26,10 @@ use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{Call, Error, ReplyFault};
+use super::{
+    error::{Call, Error, ReplyFault},
+    route::Route,
+};
 use crate::{clock, config::Provider};
 
 /// The longest that one step of a sign-in may wait for the provider, all its calls together.
@@ -79,6 +82,7 @@ impl Deadline {
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<HeaderValue>,
+    pub(super) date: Option<HeaderValue>,
     pub(super) body: Bytes,
 }
 
@@ -104,7 +108,7 @@ impl Reply {
 
 /// Pooled connections to one provider.
 pub(super) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool<HttpsConnector<Route>, Full<Bytes>>,
     observe: Observe,
 }
 
@@ -119,8 +123,9 @@ impl Client {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http().enable_http1();
+        let route = Route::new(tcp.clone(), https().wrap_connector(tcp), &provider.proxy);
+        let connector = https().wrap_connector(route);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -157,7 +162,8 @@ impl Client {
                 unreachable(&*error)
             }
         })?;
-        Ok(Reply { status: head.status, content_type: head.headers.get(CONTENT_TYPE).cloned(), body: body.to_bytes() })
+        let header = |name| head.headers.get(name).cloned();
+        Ok(Reply { status: head.status, content_type: header(CONTENT_TYPE), date: header(DATE), body: body.to_bytes() })
     }
 }
 
@@ -180,7 +186,7 @@ fn roots(provider: &Provider) -> Result<RootCertStore, ClientError> {
         roots.add(root.clone()).map_err(ClientError::ExtraRoot)?;
     }
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() && provider.discovery_url.scheme() == "https" {
+    if roots.is_empty() && provider.issuer.as_str().starts_with("https:") {
         return Err(ClientError::NoRoots);
     }
     Ok(roots)

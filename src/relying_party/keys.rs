@@ -55,6 +55,11 @@ impl KeySet {
             .unwrap_or(Err(Rejection::Signature))
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// What tells one load of the set from the next in the log.
     fn ids(&self) -> impl Iterator<Item = (Option<&str>, SigningAlgorithm)> {
         self.0.iter().map(|key| (key.id(), key.algorithm()))

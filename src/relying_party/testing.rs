@@ -38,7 +38,7 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     config::{
         Provider,
-        provider::{ClaimNames, ClientAuth, SigningAlgorithm, TrustEmail, UserInfo},
+        provider::{ClaimNames, ClientAuth, Endpoints, OutboundProxy, SigningAlgorithm, TrustEmail, UserInfo},
     },
     identity::{Issuer, ProviderId},
     secret::Secret,
@@ -54,7 +54,8 @@ pub(super) fn provider(issuer: &str) -> Provider {
     Provider {
         id: ProviderId::new("company"),
         issuer: Issuer::new(issuer),
-        discovery_url: format!("{issuer}/.well-known/openid-configuration").parse().expect("a URL"),
+        discovery_url: Some(format!("{issuer}/.well-known/openid-configuration").parse().expect("a URL")),
+        endpoints: Endpoints::default(),
         client_id: "wiki".into(),
         client_auth: ClientAuth::Basic(Secret::new(CLIENT_SECRET.into())),
         scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
@@ -70,6 +71,8 @@ pub(super) fn provider(issuer: &str) -> Provider {
         trust_email: TrustEmail::Verified,
         userinfo: UserInfo::Auto,
         display_name: "Company".into(),
+        // Not that of whoever runs the tests; and all is on the loopback.
+        proxy: OutboundProxy::OfTheEnvironment,
         extra_roots: Vec::new(),
     }
 }

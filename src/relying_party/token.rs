@@ -46,14 +46,25 @@ pub(super) async fn exchange(
     code_verifier: &PkceCodeVerifier,
     deadline: Deadline,
 ) -> Result<Tokens, Error> {
+    let request = request(provider, token_endpoint, code.secret(), redirect_uri, code_verifier.secret())?;
+    read(&client.send(Call::Token, request, deadline).await?)
+}
+
+/// The request that redeems a code.
+pub(super) fn request(
+    provider: &Provider,
+    token_endpoint: &Uri,
+    code: &str,
+    redirect_uri: &str,
+    code_verifier: &str,
+) -> Result<Request<Full<Bytes>>, Error> {
     let form = [
         ("grant_type", "authorization_code"),
-        ("code", code.secret()),
+        ("code", code),
         ("redirect_uri", redirect_uri),
-        ("code_verifier", code_verifier.secret()),
+        ("code_verifier", code_verifier),
     ];
-    let request = authenticated(provider, token_endpoint, &form)?;
-    read(&client.send(Call::Token, request, deadline).await?)
+    authenticated(provider, token_endpoint, &form)
 }
 
 /// A form request that says who we are in the one configured way.
@@ -105,7 +116,8 @@ struct Answer {
     error: Option<String>,
 }
 
-fn read(reply: &Reply) -> Result<Tokens, Error> {
+/// Reads what came of it.
+pub(super) fn read(reply: &Reply) -> Result<Tokens, Error> {
     let answer: Result<Answer, _> = serde_json::from_slice(&reply.body);
     if let Ok(Answer { error: Some(error), .. }) = &answer {
         return Err(Error::Refused { call: Call::Token, code: ErrorCode::from_name(error) });

@@ -107,6 +107,12 @@ impl Connector {
         }
     }
 
+    /// Whether somebody accepts connections there, with TLS where the URL says so.
+    pub async fn reach(&self) -> io::Result<()> {
+        let protocol = if matches!(self.0.way, Way::H2c(_)) { Protocol::Http2 } else { Protocol::Http1 };
+        self.connect(protocol).await.map(drop)
+    }
+
     /// One new connection; every address of the name is tried.
     pub(super) async fn connect(&self, protocol: Protocol) -> io::Result<Stream> {
         let stream = match &self.0.way {

@@ -18,6 +18,7 @@ mod demo {
 mod harness;
 
 mod answers;
+mod check_online;
 mod cookies;
 mod departures;
 mod further_hosts;

@@ -20,6 +20,7 @@ use crate::{
 mod access;
 mod attempts;
 mod callback;
+mod endpoints;
 mod outage;
 mod providers;
 mod sessions;

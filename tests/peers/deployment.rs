@@ -45,6 +45,7 @@ pub(crate) struct Plan {
     upstream: Option<String>,
     server: String,
     tls: String,
+    provider: String,
     routes: String,
 }
 
@@ -54,7 +55,26 @@ impl Plan {
         let (listen, provider_address) = (own_address(), own_address());
         let public_url = format!("http://{listen}");
         let none = String::new;
-        Self { listen, public_url, provider_address, upstream: None, server: none(), tls: none(), routes: none() }
+        Self {
+            listen,
+            public_url,
+            provider_address,
+            upstream: None,
+            server: none(),
+            tls: none(),
+            provider: none(),
+            routes: none(),
+        }
+    }
+
+    /// What visitors know the app by, without a slash at its end.
+    pub(crate) fn origin(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Where the provider is, or will be.
+    pub(crate) fn provider_address(&self) -> SocketAddr {
+        self.provider_address
     }
 
     /// Where Vestibule will listen.
@@ -88,6 +108,11 @@ impl Plan {
         Self { server: format!("{}{lines}\n", self.server), ..self }
     }
 
+    /// `[[provider]]`
+    pub(crate) fn provider_lines(self, lines: &str) -> Self {
+        Self { provider: format!("{}{lines}\n", self.provider), ..self }
+    }
+
     /// Everything is public: for tests that are about something else than who enters.
     pub(crate) fn public(self) -> Self {
         Self { routes: "[[app.route]]\npath = \"/**\"\naccess = \"public\"\n".to_owned(), ..self }
@@ -119,8 +144,9 @@ impl Plan {
         Deployment { app, origin: public_url, provider_address, ops, vestibule, _configuration: folder }
     }
 
-    fn configuration(&self, app: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, tls, routes, .. } = self;
+    /// Its file, before an app that is there.
+    pub(crate) fn configuration(&self, app: SocketAddr) -> String {
+        let Self { listen, public_url, provider_address, server, tls, provider, routes, .. } = self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
@@ -143,6 +169,7 @@ id = "peer"
 issuer = "{issuer}"
 client_id = "{CLIENT_ID}"
 client_secret = "{CLIENT_SECRET}"
+{provider}
 
 [[app]]
 id = "app"

@@ -21,6 +21,7 @@ mod process;
 mod provider;
 mod visitor;
 
+mod check_online;
 mod grpc;
 mod haproxy;
 mod http2;
@@ -29,6 +30,7 @@ mod large_bodies;
 mod nginx_behind;
 mod nginx_in_front;
 mod outages;
+mod outbound_proxy;
 mod sign_in;
 mod web_sockets;
 mod with_curl;

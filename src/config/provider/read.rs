@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::{ClaimNames, ClientAuth, Provider, SigningAlgorithm, TrustEmail, UserInfo};
+use super::{ClaimNames, ClientAuth, Provider, SigningAlgorithm, TrustEmail, UserInfo, endpoints, proxy};
 use crate::{
     config::{
         fault::{Fault, Place, quoted},
@@ -130,6 +130,7 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
         Some(url) => check_scheme(section, "discovery_url", &url, url.place, insecure_http).map(|()| Some(url)),
         None => Ok(None),
     });
+    let endpoints = endpoints::read(section, insecure_http);
     let client_id = section.required("client_id", "\"wiki\"", parse_credential);
     let client_auth = read_client_auth(section);
     let scopes = read_scopes(section);
@@ -139,26 +140,39 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
     let userinfo = section
         .choice("userinfo", &[("auto", UserInfo::Auto), ("always", UserInfo::Always), ("never", UserInfo::Never)]);
     let display_name = section.optional("display_name", parse_name);
+    let proxy = proxy::read(section);
     let extra_roots = pem::read_roots(section, "ca_file");
     preset?;
     insecure_http?;
     let id = ProviderId::new(id.as_ref().map_err(|reported| *reported)?.as_str());
     let (issuer, issuer_url) = issuer?.value;
+    let (endpoints, discovery_url, id_token_alg) = (endpoints?, discovery_url?, id_token_alg?);
+    let userinfo = userinfo?.unwrap_or(UserInfo::Auto);
+    let are_enough = endpoints.are_enough(id_token_alg, userinfo);
+    if let Some(url) = discovery_url.as_ref().filter(|_| are_enough) {
+        section.report().warn(
+            Some(url.place),
+            "`discovery_url` is not used: with all endpoints that are needed set, no metadata is fetched",
+        );
+    }
     Ok(Provider {
-        discovery_url: match discovery_url? {
-            Some(url) => url.value,
-            None => well_known(issuer_url),
+        discovery_url: match discovery_url {
+            _ if are_enough => None,
+            Some(url) => Some(url.value),
+            None => Some(well_known(issuer_url)),
         },
+        endpoints,
         issuer: Issuer::new(issuer),
         client_id: client_id?.value,
         client_auth: client_auth?,
         scopes: scopes?,
-        id_token_alg: id_token_alg?,
+        id_token_alg,
         claims: claims?,
         kept_claims: Vec::new(),
         trust_email: trust_email?,
-        userinfo: userinfo?.unwrap_or(UserInfo::Auto),
+        userinfo,
         display_name: display_name?.map_or_else(|| id.to_string(), |name| name.value),
+        proxy: proxy?,
         extra_roots: extra_roots?,
         id,
     })
@@ -172,7 +186,7 @@ fn well_known(mut issuer: Url) -> Url {
 }
 
 /// Plain http is for loopback, and for those who say so.
-fn check_scheme(
+pub(super) fn check_scheme(
     section: &Section<'_>,
     key: &str,
     url: &Url,

@@ -141,3 +141,20 @@ fn what_is_no_document_is_refused() {
         assert_eq!(error.reason(), "malformed");
     }
 }
+
+#[test]
+fn what_the_configuration_names_goes_before_the_metadata_and_may_do_without() {
+    let mut provider = testing::provider(ISSUER);
+    provider.endpoints.token = Some("https://inside.example/token".parse().expect("a URL"));
+    let mut document = testing::document(ISSUER);
+    // It need not even be usable.
+    document["token_endpoint"] = json!("ftp://op.example/token");
+    let metadata = Metadata::parse(document.to_string().as_bytes(), &provider).expect("usable");
+    assert_eq!(metadata.token_endpoint, "https://inside.example/token");
+    assert_eq!(metadata.jwks_uri.expect("of the document"), "https://op.example/jwks");
+
+    provider.id_token_alg = Some(HS256);
+    document.as_object_mut().expect("an object").remove("jwks_uri");
+    let metadata = Metadata::parse(document.to_string().as_bytes(), &provider).expect("no keys are needed");
+    assert_eq!(metadata.jwks_uri, None);
+}

@@ -49,6 +49,7 @@ fn a_media_type_is_known_by_its_essence() {
     let reply = |content_type: Option<&'static str>| Reply {
         status: StatusCode::OK,
         content_type: content_type.map(HeaderValue::from_static),
+        date: None,
         body: Bytes::new(),
     };
     assert!(reply(Some("Application/JWT; charset=utf-8")).is("application/jwt"));

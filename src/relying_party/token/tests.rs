@@ -6,7 +6,7 @@ use crate::relying_party::testing;
 
 fn answer(status: u16, body: &str) -> Result<Tokens, Error> {
     let status = StatusCode::from_u16(status).expect("a status");
-    read(&Reply { status, content_type: None, body: Bytes::copy_from_slice(body.as_bytes()) })
+    read(&Reply { status, content_type: None, date: None, body: Bytes::copy_from_slice(body.as_bytes()) })
 }
 
 fn request(client_id: &str, client_auth: ClientAuth) -> (HeaderMap, Request<Full<Bytes>>, String) {

@@ -397,3 +397,45 @@ trust_email = "yes"
     the configuration has 1 fault
     "#);
 }
+
+#[test]
+fn faults_of_endpoints_and_their_schemes() {
+    insta::assert_snapshot!(provider(r#"
+token_endpoint = "http://id.example.com/token#x"
+"#), @r#"
+    error: `token_endpoint` must have no fragment
+     --> vestibule.toml:2:18
+      |
+    2 | token_endpoint = "http://id.example.com/token#x"
+      |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(r#"
+jwks_uri = "http://id.example.com/keys"
+"#), @r#"
+    error: `jwks_uri` must start with https://
+     --> vestibule.toml:2:12
+      |
+    2 | jwks_uri = "http://id.example.com/keys"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: the keys of the provider come from there: whoever can change the traffic can sign in as anybody
+      = help: loopback hosts may use http; elsewhere only with insecure_http = true beside it
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(r#"
+proxy = "http://user:s3cret@proxy.example:3128/way"
+"#), @r#"
+    error: `proxy` must be the URL of a proxy, without a path
+     --> vestibule.toml:2:9
+      |
+    2 | proxy = "http://***********@proxy.example:3128/way"
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write, for example, "http://proxy.example:3128"
+
+    the configuration has 1 fault
+    "#);
+}
