@@ -152,7 +152,10 @@ fn read(root: &Section<'_>) -> Reading<Config> {
     let providers = providers.read.into_iter().collect::<Reading<Vec<_>>>();
     let (server, apps) = (server?, apps?);
     check_apps(root.report(), &server, &apps)?;
-    let providers = keep_wanted_claims(providers?, &apps);
+    let providers = providers?;
+    let open: Vec<_> = apps.iter().map(|app| app.check_openness(root.report(), &providers)).collect();
+    open.into_iter().collect::<Reading<()>>()?;
+    let providers = keep_wanted_claims(providers, &apps);
     store?;
     Ok(Config {
         server,

@@ -8,7 +8,7 @@ use crate::{
     config::{
         Access, Provider, Route, TlsIdentity,
         access::{self, Scope},
-        fault::{Fault, Place},
+        fault::{Fault, Place, Report},
         location, pem,
         provider::{Providers, parse_name, read_id},
         section::{Placed, Reading, Section, Unique, Wrong},
@@ -16,6 +16,10 @@ use crate::{
     },
     identity::{AppId, ProviderId},
 };
+
+mod open;
+
+use open::Openness;
 
 /// What a file without any app is shown.
 const EXAMPLE: &str = "\
@@ -135,11 +139,18 @@ pub(super) struct Draft {
     providers: Vec<ProviderId>,
     /// Where its `upstream` is.
     pub(super) upstream: Place,
+    /// Who may enter, for the check with the providers.
+    openness: Openness,
     /// Where its certificate is, if it has one.
     pub(super) certificate: Option<Place>,
 }
 
 impl Draft {
+    /// Refuses an app that everybody could enter without anybody having said so.
+    pub(super) fn check_openness(&self, report: &Report, providers: &[Provider]) -> Reading<()> {
+        open::check(report, &self.openness, &self.providers, providers)
+    }
+
     /// What is known of the app already.
     pub(super) fn app(&self) -> &App {
         &self.app
@@ -187,13 +198,19 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let tls = section.table("tls", "app.tls", pem::read_identity);
     let limits = section.table_or_empty("limits", "app.limits", read_limits);
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
-    let access = section.table("access", "app.access", |section| access::read_access(section, scope));
+    let open_to_public = section.flag("open_to_public", false);
+    let mut policy_place = section.place();
+    let access = section.table("access", "app.access", |section| {
+        policy_place = section.place_of("policy").unwrap_or(section.place());
+        access::read_access(section, scope)
+    });
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section);
-    let (id, upstream) = (AppId::new(id?.value), upstream?);
+    let (id, upstream, access) = (AppId::new(id?.value), upstream?, access?);
     Ok(Draft {
         providers: own_providers?,
         upstream: upstream.place,
+        openness: Openness { place: policy_place, policy: access.policy, open_to_public: open_to_public? },
         certificate: section.place_of("tls"),
         app: App {
             name: name?.map_or_else(|| id.to_string(), |name| name.value),
@@ -205,7 +222,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             preserve_host: preserve_host?,
             tls: tls?,
             limits: limits?,
-            access: access?,
+            access,
             routes: routes?,
         },
     })

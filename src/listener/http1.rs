@@ -5,7 +5,14 @@
 //! connection is doing ([`Activity`](crate::gateway::Activity)) and is moved only when it fires or
 //! a head arrives in pieces.
 
-use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Instant};
+use std::{
+    future::poll_fn,
+    io,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use hyper::{server::conn::http1, service::service_fn};
@@ -34,6 +41,10 @@ const BUFFER: usize = 64 * 1024;
 /// refuse ([`HeadLimits`](crate::request::HeadLimits)).
 const FIELDS: usize = 100;
 
+/// While a request is answered, only silence ends it, and the end of its session, which nobody else wakes it for while
+/// the upstream is waited for.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// Serves to the end; `read` has been read from the stream already.
 pub(super) async fn serve<S>(acceptor: &Acceptor, stream: S, read: Bytes, connection: Arc<Connection>)
 where
@@ -52,13 +63,14 @@ where
     }
     let mut http = pin!(http.serve_connection(TokioIo::new(watched), service).with_upgrades());
     let deadline = || connection.activity.deadline(header_timeout, keepalive);
-    // While a request is answered only silence ends it; looking again after that long is soon enough.
     let next_look = |now: Instant| {
-        let look = deadline().unwrap_or(now + header_timeout);
+        let look = deadline().unwrap_or(now + LOOK);
         connection.activity.rest().map_or(look, |rest| look.min(now + rest))
     };
     let mut moved = instant();
     let mut armed = next_look(moved);
+    // The next look is as late as it may be while nothing is asked.
+    let mut late = true;
     let mut timer = pin!(sleep_until(armed.into()));
     let mut ending = pin!(ending(&acceptor.endings, &connection.activity));
     let mut stopping = false;
@@ -77,9 +89,14 @@ where
                 return Poll::Ready(Some(served));
             }
         }
-        // A head that arrives in pieces is due earlier than the rest that it interrupted.
-        if let Some(due) = deadline().filter(|due| *due < armed) {
-            armed = due;
+        let sooner = match deadline() {
+            // A head that arrives in pieces is due earlier than the rest that it interrupted.
+            Some(due) => Some(due).filter(|due| *due < armed),
+            None if late => Some(next_look(instant())),
+            None => None,
+        };
+        if let Some(due) = sooner {
+            (armed, late) = (due, deadline().is_some());
             timer.as_mut().reset(armed.into());
             waiting = false;
         }
@@ -94,7 +111,7 @@ where
                 None if connection.rest().is_some_and(|rest| silence >= rest) => return Poll::Ready(None),
                 _ => {}
             }
-            armed = next_look(now);
+            (armed, late) = (next_look(now), deadline().is_some());
             timer.as_mut().reset(armed.into());
             waiting = false;
         }

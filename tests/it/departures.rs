@@ -45,6 +45,22 @@ async fn threat_84_a_long_download_is_cut_at_the_sign_out() {
     assert!(begun.len() + rest <= sent && sent < DOWNLOAD / 4, "{rest} bytes more came, {sent} were sent");
 }
 
+/// Nothing moves on the connection, so nothing but its own timer can notice.
+#[tokio::test]
+async fn threat_84_who_signs_out_does_not_get_the_answer_that_the_upstream_is_still_thinking_about() {
+    let stage = Stage::builder().start().await;
+    let cookie = stage.sign_in(&ADA).await;
+    let mut conversations = stage.upstream.by_hand();
+    let mut client = stage.connect().await;
+    client.send(Request::get("/report").header("Cookie", &cookie).to_host(stage.authority()).bytes()).await;
+    let mut conversation = conversations.next().await;
+    conversation.expect_head().await;
+    assert_eq!(stage.send(Request::post("/_vestibule/sign_out", "").header("Cookie", &cookie)).await.status, 303);
+    conversation.until_closed().await;
+    let head = client.head().await.expect("an answer");
+    assert!(head.start.starts_with("HTTP/1.1 401 "), "{head:?}");
+}
+
 #[tokio::test]
 async fn a_visitor_who_leaves_before_the_answer_is_499_in_the_log_and_cancels_the_request() {
     let stage = Stage::builder().public("/**").start().await;

@@ -77,11 +77,11 @@ pub(super) const APP: Section = Section {
         Key::later("preserve_post", Flag, Default("false"), "Keep an anonymous form across the sign-in."),
         Key::later("keep_fragment", Flag, Default("false"), "Carry the #fragment of a deep link across the sign-in."),
         Key::later("catalog", Flag, Default("false"), "Shown on the visitors' page of apps."),
-        Key::later(
+        Key::now(
             "open_to_public",
             Flag,
             Default("false"),
-            "Anybody may register at the provider, and that is meant.",
+            "true: `anyone` may be everybody, before a provider at which anybody can register.",
         ),
         Key::now("upstream_tls", Table("app.upstream_tls"), Nothing, "How an https:// upstream proves who it is."),
         Key::now("tls", Table("app.tls"), Nothing, "A certificate of the app's own."),

@@ -16,6 +16,9 @@ pub(super) const URL: Kind = Pattern("^https?://[^\\s?#\\\\]+$");
 /// The same, or `""`.
 const OPTIONAL_URL: Kind = Pattern("^(https?://[^\\s?#\\\\]+)?$");
 
+/// As a URL, with a query if the provider wants one.
+const ENDPOINT: Kind = Pattern("^(https?://[^\\s#\\\\]+)?$");
+
 /// How a client can prove who it is (OpenID Connect Core §9, RFC 8705).
 const CLIENT_AUTH: Kind = Words(&super::Words {
     now: &["client_secret_basic", "client_secret_post", "none"],
@@ -42,25 +45,31 @@ pub(super) const PROVIDER: Section = Section {
         Key::later("tenant", Text, Nothing, "The directory of Entra ID, in place of the issuer."),
         Key::later("allowed_tenants", List(&Text), Default("[]"), "Whose people may come, where the tenant is common."),
         Key::now("discovery_url", OPTIONAL_URL, Default(r#""""#), "Where the metadata is, if not below the issuer."),
-        Key::later("authorization_endpoint", OPTIONAL_URL, Default(r#""""#), "In place of the metadata's."),
-        Key::later("token_endpoint", OPTIONAL_URL, Default(r#""""#), "In place of the metadata's."),
-        Key::later("jwks_uri", OPTIONAL_URL, Default(r#""""#), "In place of the metadata's."),
-        Key::later("userinfo_endpoint", OPTIONAL_URL, Default(r#""""#), "In place of the metadata's."),
-        Key::later("end_session_endpoint", OPTIONAL_URL, Default(r#""""#), "In place of the metadata's."),
-        Key::later("revocation_endpoint", OPTIONAL_URL, Default(r#""""#), "In place of the metadata's."),
-        Key::later("introspection_endpoint", OPTIONAL_URL, Default(r#""""#), "In place of the metadata's."),
+        Key::now(
+            "authorization_endpoint",
+            ENDPOINT,
+            Default(r#""""#),
+            "This and the next four go before what the metadata says; with the first three (and the fourth where userinfo = \"always\") no metadata is fetched.",
+        ),
+        Key::now("token_endpoint", ENDPOINT, Default(r#""""#), "Where codes are exchanged."),
+        Key::now("jwks_uri", ENDPOINT, Default(r#""""#), "Where the keys of ID tokens are."),
+        Key::now("userinfo_endpoint", ENDPOINT, Default(r#""""#), "Where more claims are."),
+        Key::now("end_session_endpoint", ENDPOINT, Default(r#""""#), "Where people sign out at the provider."),
+        Key::later("revocation_endpoint", ENDPOINT, Default(r#""""#), "In place of the metadata's."),
+        Key::later("introspection_endpoint", ENDPOINT, Default(r#""""#), "In place of the metadata's."),
         Key::now(
             "insecure_http",
             Flag,
             Default("false"),
             "true: plain http to a provider that is not on this machine.",
         ),
-        Key::later(
+        Key::now(
             "proxy",
-            Text,
+            Pattern("^(https?://\\S+)?$"),
             Default(r#""""#),
-            "The way out; without it, HTTPS_PROXY and NO_PROXY of the environment.",
-        ),
+            "The way out; \"\": what HTTPS_PROXY and NO_PROXY say, for https.",
+        )
+        .example(r#""http://proxy.example:3128""#),
         Key::now("ca_file", Path, Default(r#""""#), "PEM certificates, trusted beside the system's.")
             .example(r#""ca.pem""#),
         Key::now("client_id", Text, Fault, "As whom we are registered.").example(r#""wiki""#),

@@ -2,7 +2,7 @@
 
 use super::{
     super::{MINIMAL, accepted},
-    app, whole,
+    app, parse, whole,
 };
 
 #[test]
@@ -612,4 +612,40 @@ access = "public"
 
     the configuration has 7 faults
     "#);
+}
+
+#[test]
+fn everybody_there_is_must_be_meant() {
+    let before = |issuer: &str, keys: &str| {
+        let text = format!(
+            r#"[[provider]]
+id = "a"
+issuer = "{issuer}"
+client_id = "x"
+
+[[app]]
+id = "wiki"
+public_url = "https://wiki.example.com"
+upstream = "http://127.0.0.1:1"
+{keys}
+[app.access]
+policy = "anyone"
+"#
+        );
+        parse(&text).map(drop).map_err(|faults| faults.to_string())
+    };
+    insta::assert_snapshot!(before("https://accounts.google.com", "").expect_err("a fault"), @r#"
+    error: anybody can make an account at https://accounts.google.com, and so enter this app
+      --> vestibule.toml:12:10
+       |
+    12 | policy = "anyone"
+       |          ^^^^^^^^
+       |
+       = note: `policy = "anyone"` admits whoever the provider signs in, and this one signs in everybody
+       = help: name who may enter: policy = "listed" with `allow`; or write open_to_public = true below [[app]]
+
+    the configuration has 1 fault
+    "#);
+    assert_eq!(before("https://accounts.google.com", "open_to_public = true").err(), None);
+    assert_eq!(before("https://gitlab.example.com", "").err(), None);
 }
