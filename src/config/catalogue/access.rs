@@ -28,7 +28,7 @@ pub(super) const ACCESS: Section = Section {
             "allow_file",
             Path,
             Default(r#""""#),
-            "A file with one e-mail address or @domain a line, beside `allow`.",
+            "Beside `allow`: one address, or @ and a domain, a line; # begins a remark.",
         ),
         Key::later("admins", Tables("condition"), Default("[]"), "Who administers this app."),
         Key::later("consent", Flag, Default("false"), "Ask the visitor before the first hand-over of data."),
@@ -95,9 +95,9 @@ pub(super) const ROUTE_ACCESS: Section = Section {
     form: Form::Braces("`access` of a route"),
     about: "Narrows: the app's policy and any of `allow` and none of `deny`, a recent enough sign-in, a level of it.",
     keys: &[
-        Key::now("allow", Tables("condition"), Default("[]"), "Any of these."),
+        Key::now("allow", Tables("condition"), Usual, "Any of these.").example(r#"[{ group = "ops" }]"#),
         Key::now("deny", Tables("condition"), Default("[]"), "None of these."),
-        Key::now("max_auth_age", Time("1s", "3650d"), Nothing, "How old the sign-in may be.").example(r#""10m""#),
-        Key::now("acr", Text, Nothing, "How they have to have signed in.").example(r#""mfa""#),
+        Key::later("max_auth_age", Time("1s", "3650d"), Nothing, "How old the sign-in may be.").example(r#""10m""#),
+        Key::later("acr", Text, Nothing, "How they have to have signed in.").example(r#""mfa""#),
     ],
 };

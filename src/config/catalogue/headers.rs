@@ -4,7 +4,7 @@ use super::{
     Form, Key,
     Kind::{Flag, List, Names, Path, Secret, Table, Text, Words},
     Section,
-    Without::{Default, Fault, Nothing},
+    Without::{Default, Fault, Nothing, Usual},
 };
 
 pub(super) const HEADERS: Section = Section {
@@ -16,25 +16,45 @@ pub(super) const HEADERS: Section = Section {
             "preset",
             Words(&super::Words { now: &["forwarded", "auth_request", "remote", "none"], later: &[] }),
             Default(r#""forwarded""#),
-            "X-Forwarded-User and the like, X-Auth-Request-User, Remote-User, or none.",
+            "X-Forwarded-User, -Email …; auth_request: X-Auth-Request-User …; remote: Remote-User …; none.",
         ),
-        Key::now("drop", List(&Text), Default("[]"), "Further request headers that never reach the upstream."),
-        Key::now("set", Names(&Table("app.headers.set")), Nothing, "Headers of your own names.")
-            .example(r#"{ "X-WEBAUTH-USER" = { claim = "preferred_username" } }"#),
+        Key::now("drop", List(&Text), Default("[]"), "Further headers of visitors that never reach the app."),
+        Key::now(
+            "set",
+            Names(&Table("app.headers.set")),
+            Nothing,
+            "A header each: a claim of the visitor, or a value for every request, public routes too.",
+        )
+        .example(r#"{ "X-WEBAUTH-USER" = { claim = "preferred_username" } }"#),
         Key::now(
             "encoding",
             Words(&super::Words { now: &["percent", "utf8", "latin1"], later: &[] }),
             Default(r#""percent""#),
-            "How bytes beyond printable ASCII are written.",
+            "Of what is no printable ASCII; or utf8, latin1: as it is, as far as they can write it.",
         ),
-        Key::now("pass_groups", List(&Text), Default("[]"), "Groups that are passed on, \"wiki-*\"; empty is all."),
-        Key::now("assertion", Flag, Default("false"), "X-Vestibule-Assertion: the same as a signed token."),
-        Key::now("access_token", Flag, Default("false"), "X-Forwarded-Access-Token: the provider's access token."),
+        Key::now(
+            "pass_groups",
+            List(&Text),
+            Default("[]"),
+            "The groups that the app hears of, \"*\" for any text; [] for all.",
+        ),
+        Key::now(
+            "assertion",
+            Flag,
+            Default("false"),
+            "true: X-Vestibule-Assertion, a signed JWT; its keys are at PREFIX/jwks.json.",
+        ),
+        Key::now(
+            "access_token",
+            Flag,
+            Default("false"),
+            "true: the provider's access token in X-Forwarded-Access-Token, until it expires.",
+        ),
         Key::now(
             "authorization",
             Words(&super::Words { now: &["none", "id_token", "access_token"], later: &[] }),
             Default(r#""none""#),
-            "What the upstream gets as `Authorization: Bearer`.",
+            "Authorization: Bearer with the id_token or the access_token, instead of the visitor's own.",
         ),
     ],
 };
@@ -56,7 +76,7 @@ pub(super) const BASIC: Section = Section {
     about: "HTTP Basic, the same for everybody.",
     keys: &[
         Key::now("username", Text, Fault, "The account.").example(r#""svc""#),
-        Key::now("password_file", Path, Nothing, "Its password.").example(r#""basic-password""#),
+        Key::now("password_file", Path, Usual, "Its password.").example(r#""client-secret""#),
         Key::now("password", Secret, Nothing, "The same, written here."),
     ],
 };

@@ -14,10 +14,10 @@ pub(super) const ID: Kind = Pattern("^[a-z0-9-]{1,64}$");
 pub(super) const URL: Kind = Pattern("^https?://[^\\s?#\\\\]+$");
 
 /// The same, or `""`.
-const OPTIONAL_URL: Kind = Pattern("^(https?://[^\\s?#\\\\]+)?$");
+pub(super) const OPTIONAL_URL: Kind = Pattern("^(https?://[^\\s?#\\\\]+)?$");
 
 /// As a URL, with a query if the provider wants one.
-const ENDPOINT: Kind = Pattern("^(https?://[^\\s#\\\\]+)?$");
+pub(super) const ENDPOINT: Kind = Pattern("^(https?://[^\\s#\\\\]+)?$");
 
 /// How a client can prove who it is (OpenID Connect Core §9, RFC 8705).
 const CLIENT_AUTH: Kind = Words(&super::Words {

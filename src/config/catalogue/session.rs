@@ -2,10 +2,13 @@
 
 use super::{
     Form, Key,
-    Kind::{Flag, Text, Time, Words},
+    Kind::{self, Flag, Text, Time, Words},
     Section,
     Without::{Default, Nothing},
 };
+
+/// Which sites' pages send the cookie.
+const SAME_SITE: Kind = Words(&super::Words { now: &["lax", "none"], later: &[] });
 
 pub(super) const SESSION: Section = Section {
     name: "session",
@@ -33,29 +36,36 @@ pub(super) const SESSION: Section = Section {
             Default(r#""0s""#),
             "How much longer, knowingly, when the store is down.",
         ),
-        Key::later("persistent", Flag, Default("false"), "Whether the cookie survives the browser's end."),
+        Key::later(
+            "persistent",
+            Flag,
+            Default("false"),
+            "true: the cookie survives the browser's end, for the session's lifetime.",
+        ),
         Key::later(
             "same_site",
-            Words(&super::Words { now: &["lax", "none"], later: &[] }),
+            SAME_SITE,
             Default(r#""lax""#),
-            "lax, or none for apps in frames of other sites.",
+            "none: for frames on other sites; whatever is no GET, HEAD or OPTIONS must then come from the app's own pages.",
         ),
+        Key::later("cookie_name", Text, Default(r#""vestibule""#), "Goes out with a prefix, __Host- where it can."),
         Key::later(
-            "cookie_name",
+            "cookie_domain",
             Text,
-            Default(r#""vestibule""#),
-            "The cookie's name; over https, __Host- or __Secure- stands before it.",
+            Default(r#""""#),
+            "\"example.com\": one sign-in for all apps on or below it; hands the session to every host there.",
         ),
-        Key::later("cookie_domain", Text, Default(r#""""#), "One sign-in for sibling hosts below this domain."),
     ],
 };
 
 pub(super) const APP_SESSION: Section = Section {
     name: "app.session",
     form: Form::Table,
-    about: "Times of this app's sessions, in place of those of [session].",
+    about: "Where this app differs from [session].",
     keys: &[
-        Key::now("idle_timeout", Time("1s", "3650d"), Nothing, "Without use.").example(r#""30m""#),
-        Key::now("lifetime", Time("1s", "3650d"), Nothing, "At all.").example(r#""8h""#),
+        Key::now("idle_timeout", Time("1s", "3650d"), Nothing, "As in [session].").example(r#""30m""#),
+        Key::now("lifetime", Time("1s", "3650d"), Nothing, "As in [session].").example(r#""8h""#),
+        Key::now("persistent", Flag, Nothing, "As in [session].").example("true"),
+        Key::now("same_site", SAME_SITE, Nothing, "As in [session].").example(r#""none""#),
     ],
 };

@@ -147,6 +147,15 @@ fn the_readers_ask_for_every_key_of_this_version_and_for_no_other() {
 }
 
 #[test]
+fn a_key_that_is_needed_is_missed() {
+    let folder = folder();
+    for (section, key) in keys().filter(|(_, key)| key.without == Without::Fault) {
+        let text = document(Entry { section, key: key.name, value: None });
+        assert!(load(&folder, &text).is_err(), "`{}` of [{section}] is not needed: say Usual or Nothing", key.name);
+    }
+}
+
+#[test]
 fn writing_a_default_is_the_same_as_leaving_the_key_out() {
     let folder = folder();
     for (section, key) in keys() {
