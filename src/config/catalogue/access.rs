@@ -92,7 +92,7 @@ pub(super) const ROUTE: Section = Section {
 
 pub(super) const ROUTE_ACCESS: Section = Section {
     name: "app.route.access",
-    form: Form::Braces("`access` of a route"),
+    form: Form::Braces("`[app.route.access]`"),
     about: "Narrows: the app's policy and any of `allow` and none of `deny`, a recent enough sign-in, a level of it.",
     keys: &[
         Key::now("allow", Tables("condition"), Usual, "Any of these.").example(r#"[{ group = "ops" }]"#),
