@@ -3,7 +3,8 @@
 //! The walk: [`origin`] finds the files and [`source`] reads them ([`files_read`] remembers
 //! which), [`tree`] makes one tree of them, [`settings`] puts flags and variables over it,
 //! each section's module takes its keys through [`section`], [`fault`] collects what is
-//! wrong, and this module joins the sections.
+//! wrong, and this module joins the sections. [`catalogue`] knows every key by name, for
+//! messages, the schema and the reference.
 //!
 //! A file is read into a tree in which every value knows its place, each section
 //! takes what it knows out of that tree, and whatever is wrong becomes a
@@ -11,7 +12,7 @@
 //! [`Config`], has no further way to be wrong: patterns are compiled, secrets
 //! are read, references between sections resolve.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, fs, net::IpAddr, path::PathBuf, sync::Arc};
 
 pub mod access;
 pub mod app;
@@ -21,9 +22,9 @@ pub mod server;
 pub mod session;
 pub mod upstream;
 
+mod catalogue;
 mod fault;
 mod files_read;
-mod later;
 mod location;
 mod mask;
 mod neighbours;
@@ -31,6 +32,7 @@ mod origin;
 mod path_pattern;
 mod pem;
 mod plain_path;
+mod schema;
 mod section;
 mod settings;
 mod source;
@@ -47,6 +49,7 @@ pub use files_read::FilesRead;
 pub use listen::{Listen, UnixPeers, UnixSocket};
 pub use origin::{OpsAddress, Origin};
 pub use provider::Provider;
+pub use schema::schema;
 pub use section::show_duration;
 pub use server::{Limits, Log, LogFormat, ProxyProtocol, Server, Tls, TlsIdentity};
 pub use session::{KeyMaterial, Session, SessionStore, SessionTimes};
@@ -91,7 +94,8 @@ impl Config {
     /// Reads files and folders as one configuration, and what flags and variables say over it.
     pub fn read(origin: &Origin) -> Result<Self, Faults> {
         let mut report = Report::default();
-        let found: Vec<_> = origin.files.iter().map(|path| find_sources(&mut report, path)).collect();
+        let mut taken = BTreeSet::new();
+        let found: Vec<_> = origin.files.iter().map(|path| find_sources(&mut report, path, &mut taken)).collect();
         let sources = found.into_iter().collect::<Reading<Vec<_>>>();
         let words = Words::add_to(&mut report, &origin.settings);
         let table = sources.map(|sources| sources.concat()).and_then(|sources| {
@@ -124,8 +128,8 @@ impl Config {
     }
 }
 
-/// Reads what a path of the command line stands for.
-fn find_sources(report: &mut Report, path: &PathBuf) -> Reading<Vec<usize>> {
+/// Reads what a path of the command line stands for; each file once.
+fn find_sources(report: &mut Report, path: &PathBuf, taken: &mut BTreeSet<PathBuf>) -> Reading<Vec<usize>> {
     let unreadable = |report: &Report, path: &PathBuf, error: source::FileError| {
         report.add(Fault::nowhere(format!("cannot read the configuration {}: {error}", show_path(path))))
     };
@@ -133,6 +137,12 @@ fn find_sources(report: &mut Report, path: &PathBuf) -> Reading<Vec<usize>> {
     let mut sources = Vec::new();
     let mut outcome = Ok(());
     for file in files {
+        if !taken.insert(fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
+            let title = format!("the configuration {} is given twice", show_path(&file));
+            let fault = Fault::nowhere(title).why("everything in it would be set twice");
+            outcome = Err(report.add(fault.help("name each file once, or the folder that it is in")));
+            continue;
+        }
         match report.read_text(&file, MAX_CONFIG_FILE) {
             Ok(text) => sources.push(report.add_source(Source::new(file.display().to_string(), text))),
             Err(error) => outcome = Err(unreadable(report, &file, error)),

@@ -12,7 +12,9 @@ use crate::{
 
 mod allow_file;
 mod condition;
+mod contradiction;
 mod route;
+mod shadow;
 
 pub use crate::config::path_pattern::{PathPattern, SegmentPattern};
 pub use condition::{ClaimCondition, Condition, DomainPattern};
@@ -118,6 +120,7 @@ pub(super) fn read_access(section: &Section<'_>, scope: Scope<'_>) -> Reading<Ac
         )
     })?;
     let (mut allow, allow_file, deny) = (allow?, allow_file?, deny?);
+    contradiction::check(section, &allow, &deny)?;
     let is_listed = !allow.is_empty() || allow_file.is_some();
     allow.extend(allow_file.into_iter().flatten());
     let access = Access { policy: policy.value, allow, deny, written: section.report().written(policy.place) };

@@ -11,16 +11,17 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 use serde::{Serialize, Serializer};
 
 use crate::config::{
+    catalogue::{self, Key, SECTIONS, Version::This, brackets},
     files_read::FilesRead,
     source::{self, FileError, Kind, Source},
     written::Written,
@@ -28,6 +29,15 @@ use crate::config::{
 
 /// How many faults are rendered; a person mends the first ones first.
 const MAX_RENDERED: usize = 100;
+
+/// The most bytes of a file that a fault shows; what is longer is told by line and column only.
+const LONGEST_SHOWN: usize = 16 << 10;
+
+/// What is longer is no misspelt key.
+const LONGEST_KEY: usize = 64;
+
+/// How many warnings are told; more of them are of one kind.
+const MAX_WARNINGS: usize = 100;
 
 /// How far a misspelt key may be from a known one to be taken for it (Jaro-Winkler).
 const SIMILAR: f64 = 0.8;
@@ -105,6 +115,13 @@ impl Fault {
         self
     }
 
+    /// Whether it is there only because one of these misspelt keys of a section is.
+    fn is_explained(&self, suspects: &[(Place, &str)]) -> bool {
+        self.absence.as_ref().is_some_and(|(section, keys)| {
+            suspects.iter().any(|(within, meant)| within == section && keys.contains(meant))
+        })
+    }
+
     fn render(&self, sources: &[Source], renderer: &Renderer) -> String {
         let mut elements: Vec<Element<'_>> = Vec::new();
         if let Some(place) = self.place {
@@ -115,10 +132,10 @@ impl Fault {
                 label: Some(label.as_str()),
             });
             let (here, elsewhere): (Vec<_>, Vec<_>) = related.partition(|mark| mark.place.source == place.source);
-            elements.push(snippet(sources, primary, here).into());
+            elements.extend(show(sources, primary, here));
             let (words, files): (Vec<_>, Vec<_>) =
                 elsewhere.into_iter().partition(|mark| sources[mark.place.source].kind() == Kind::Word);
-            elements.extend(files.into_iter().map(|mark| snippet(sources, mark, Vec::new()).into()));
+            elements.extend(files.into_iter().flat_map(|mark| show(sources, mark, Vec::new())));
             elements.extend(words.into_iter().map(|mark| {
                 let shown = quoted(sources[mark.place.source].shown());
                 Level::NOTE.message(format!("`{shown}`: {}", mark.label.unwrap_or_default())).into()
@@ -138,7 +155,7 @@ struct Mark<'a> {
 }
 
 /// The lines of one source that the marks are in, and no others: a source may have four million bytes.
-fn snippet<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Snippet<'a, Annotation<'a>> {
+fn show<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Vec<Element<'a>> {
     let source = &sources[mark.place.source];
     let text = source.shown();
     let marks: Vec<_> = std::iter::once(mark).chain(others).collect();
@@ -147,16 +164,34 @@ fn snippet<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> 
     let first = text[..floor_char(text, start)].rfind('\n').map_or(0, |newline| newline + 1);
     let end = floor_char(text, end);
     let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
+    let lines = text[first..last].trim_end_matches('\r');
+    if lines.len() > LONGEST_SHOWN {
+        // Each for itself, if they are only far from each other.
+        let alone = marks.len() == 1;
+        let show = |mark| if alone { tell(source, &mark) } else { show(sources, mark, Vec::new()) };
+        return marks.into_iter().flat_map(show).collect();
+    }
     let underline = |mark: Mark<'a>| {
         let span = floor_char(text, mark.place.start) - first..floor_char(text, mark.place.end) - first;
         mark.kind.span(span).label(mark.label)
     };
-    let snippet = Snippet::source(&text[first..last]).annotations(marks.into_iter().map(underline));
-    match source.kind() {
-        Kind::File => snippet.line_start(source.line(first)).path(&**source.name()),
+    let snippet = Snippet::source(lines).annotations(marks.into_iter().map(underline));
+    vec![match source.kind() {
+        Kind::File => snippet.line_start(source.line(first)).path(&**source.name()).into(),
         // It stands in no line of anything: its name is part of the text.
-        Kind::Word => snippet.line_numbering(false),
-    }
+        Kind::Word => snippet.line_numbering(false).into(),
+    }]
+}
+
+/// Where a mark is and what it says, without the lines.
+fn tell<'a>(source: &'a Source, mark: &Mark<'a>) -> Vec<Element<'a>> {
+    let text = source.shown();
+    let start = floor_char(text, mark.place.start);
+    let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let origin =
+        Origin::path(&**source.name()).line(source.line(start)).char_column(text[first..start].chars().count() + 1);
+    let label = mark.label.map(|label| Level::NOTE.message(label).into());
+    std::iter::once(origin.into()).chain(label).collect()
 }
 
 /// The nearest place at or before `index` where a character starts.
@@ -255,7 +290,8 @@ pub(super) struct Report {
     files: RefCell<FilesRead>,
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<String>>,
-    known_keys: RefCell<KnownKeys>,
+    #[cfg(test)]
+    asked_keys: RefCell<AskedKeys>,
     unknown_keys: RefCell<Vec<UnknownKey>>,
 }
 
@@ -314,38 +350,42 @@ impl Report {
         Reported(())
     }
 
+    /// Where something stands, as people say it: `vestibule.toml:12`.
+    pub(super) fn line(&self, place: Place) -> String {
+        self.source(place.source).show_place(place.start)
+    }
+
     /// Puts on record what is allowed and still deserves a line at start.
     pub(super) fn warn(&self, place: Option<Place>, text: impl fmt::Display) {
         self.warnings.borrow_mut().push(match place {
-            Some(place) => {
-                format!("{}: {text}", self.source(place.source).show_place(place.start))
-            }
+            Some(place) => format!("{}: {text}", self.line(place)),
             None => text.to_string(),
         });
     }
 
-    /// Notes the keys that a section knows, for suggestions.
-    pub(super) fn knows(&self, section: &'static str, keys: &[&'static str]) {
-        self.known_keys.borrow_mut().entry(section).or_default().extend(keys);
+    /// Notes the keys that a reader asked for: the test of the catalogue wants to know.
+    #[cfg(test)]
+    pub(super) fn asked_for(&self, section: &'static str, keys: &[&'static str]) {
+        self.asked_keys.borrow_mut().entry(section).or_default().extend(keys);
     }
 
-    /// Notes a key that nobody asked for; judged at the end, when all known keys are known.
+    /// Notes a key that nobody asked for; judged at the end, because it may explain other faults.
     pub(super) fn unknown_key(&self, section: &'static str, within: Place, key: &str, place: Place) -> Reported {
         self.unknown_keys.borrow_mut().push(UnknownKey { section, within, key: key.to_owned(), place });
         Reported(())
     }
 
-    /// The keys that each section asked for.
+    /// The keys that each section's readers asked for.
     #[cfg(test)]
-    pub(super) fn known_keys(&self) -> KnownKeys {
-        self.known_keys.borrow().clone()
+    pub(super) fn asked_keys(&self) -> AskedKeys {
+        self.asked_keys.borrow().clone()
     }
 
     /// The value with its warnings if nothing is on record, else everything that is.
     pub(super) fn conclude<T>(self, value: Result<T, Reported>) -> Result<(T, Vec<String>, FilesRead), Faults> {
         match value {
             Ok(value) if self.faults.borrow().is_empty() && self.unknown_keys.borrow().is_empty() => {
-                Ok((value, self.warnings.into_inner(), self.files.into_inner()))
+                Ok((value, bounded(self.warnings.into_inner()), self.files.into_inner()))
             }
             Ok(_) => Err(self.refuse(Reported(()))),
             Err(reported) => Err(self.refuse(reported)),
@@ -354,11 +394,12 @@ impl Report {
 
     /// Everything that is on record, in order and once each.
     pub(super) fn refuse(self, Reported(()): Reported) -> Faults {
-        let known = self.known_keys.into_inner();
         let unknown = self.unknown_keys.into_inner();
         let mut faults = self.faults.into_inner();
-        faults.retain(|fault| !unknown.iter().any(|unknown| unknown.explains(fault, &known)));
-        faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
+        let suspects: Vec<_> =
+            unknown.iter().filter_map(|unknown| Some((unknown.within, unknown.meant()?.name))).collect();
+        faults.retain(|fault| !fault.is_explained(&suspects));
+        faults.extend(unknown.iter().map(UnknownKey::fault));
         faults.sort_by_key(|fault| fault.place);
         let mut seen = BTreeSet::new();
         faults.retain(|fault| seen.insert((fault.place, fault.title.clone())));
@@ -367,52 +408,60 @@ impl Report {
     }
 }
 
-/// The keys by section.
-type KnownKeys = BTreeMap<&'static str, BTreeSet<&'static str>>;
+/// So many warnings as somebody will read.
+fn bounded(mut warnings: Vec<String>) -> Vec<String> {
+    let hidden = warnings.len().saturating_sub(MAX_WARNINGS);
+    if hidden > 0 {
+        warnings.truncate(MAX_WARNINGS);
+        warnings.push(format!("and {hidden} more warnings"));
+    }
+    warnings
+}
+
+/// Keys by section.
+#[cfg(test)]
+pub(super) type AskedKeys = std::collections::BTreeMap<&'static str, BTreeSet<&'static str>>;
 
 impl UnknownKey {
     /// The key that was meant.
-    fn meant(&self, known: &KnownKeys) -> Option<&'static str> {
-        let here = known.get(self.section).into_iter().flatten();
-        let similar = here.map(|key| (strsim::jaro_winkler(key, &self.key), *key));
-        let nearest = similar.max_by(|a, b| a.0.total_cmp(&b.0));
+    fn meant(&self) -> Option<&'static Key> {
+        // Comparing takes time by the product of the lengths.
+        let is_short = self.key.len() <= LONGEST_KEY;
+        let here = catalogue::section(self.section).filter(|_| is_short).into_iter().flat_map(|section| section.keys);
+        let similar = here.map(|key| (strsim::jaro_winkler(key.name, &self.key), key));
+        // Where two are as near, the one that can be written now.
+        let nearest =
+            similar.max_by(|a, b| a.0.total_cmp(&b.0).then((a.1.version == This).cmp(&(b.1.version == This))));
         nearest.filter(|(similarity, _)| *similarity >= SIMILAR).map(|(_, key)| key)
     }
 
-    /// Whether a fault is there only because this key is misspelt.
-    fn explains(&self, fault: &Fault, known: &KnownKeys) -> bool {
-        fault.absence.as_ref().is_some_and(|(section, keys)| {
-            *section == self.within && self.meant(known).is_some_and(|meant| keys.contains(&meant))
-        })
-    }
-
-    fn fault(&self, known: &KnownKeys) -> Fault {
+    fn fault(&self) -> Fault {
         let place = if self.section.is_empty() { "at" } else { "in" };
         let title = format!("unknown key `{}` {place} {}", quoted(&self.key), brackets(self.section));
         let fault = Fault::at(self.place, title);
-        if let Some(meant) = self.meant(known) {
-            return fault.label(format!("did you mean `{meant}`?"));
+        match self.meant() {
+            Some(meant) if meant.name == self.key => {
+                let title = format!("`{}` means nothing here", meant.name);
+                return Fault::at(self.place, title).why(meant.about).help("remove it, or what rules it out");
+            }
+            Some(meant) if meant.version == This => return fault.label(format!("did you mean `{}`?", meant.name)),
+            Some(meant) => {
+                let label = format!("did you mean `{}`? It is not in this version", meant.name);
+                return fault.label(label);
+            }
+            None => {}
         }
-        if let Some((section, _)) = known.iter().find(|(_, keys)| keys.contains(self.key.as_str())) {
-            return fault.label(format!("this is a key of {}", brackets(section)));
+        let elsewhere = SECTIONS.iter().find(|section| {
+            section.keys.iter().any(|key| key.name == self.key && key.version == This)
+                && catalogue::is_reachable(section.name)
+        });
+        if let Some(section) = elsewhere {
+            return fault.label(format!("this is a key of {}", brackets(section.name)));
         }
-        let keys: Vec<_> = known.get(self.section).into_iter().flatten().map(|key| format!("`{key}`")).collect();
+        let here = catalogue::section(self.section).into_iter().flat_map(|section| section.keys);
+        let mut keys: Vec<_> = here.filter(|key| key.version == This).map(|key| format!("`{}`", key.name)).collect();
+        keys.sort();
         fault.help(format!("the keys here are {}", keys.join(", ")))
-    }
-}
-
-/// How a section is written, for messages: `[server.tls]`, `[[app]]`, an inline table.
-pub(super) fn brackets(section: &str) -> String {
-    match section {
-        "" => "the top level".to_owned(),
-        "provider" | "app" | "app.route" => format!("`[[{section}]]`"),
-        "condition" => "a condition".to_owned(),
-        "provider.claims" => "`claims`".to_owned(),
-        "app.upstream_tls" => "`upstream_tls`".to_owned(),
-        "app.headers.set" => "a header of `set`".to_owned(),
-        "app.headers.set.basic" => "`basic`".to_owned(),
-        "app.clear_cookies" => "a cookie of `clear_cookies`".to_owned(),
-        section => format!("`[{section}]`"),
     }
 }
 

@@ -27,7 +27,11 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     if ["_file", "_expires", "_alg", "_endpoint", "access_token"].iter().any(|harmless| key.ends_with(harmless)) {
         return false;
     }
-    let misspelt = |word: &str| SECRETS.iter().any(|secret| strsim::damerau_levenshtein(word, secret) <= SLIPS);
+    // Longer words are further away, and comparing takes time by the product of the lengths.
+    let is_near = |word: &str, secret: &str| {
+        word.len().abs_diff(secret.len()) <= SLIPS && strsim::damerau_levenshtein(word, secret) <= SLIPS
+    };
+    let misspelt = |word: &str| SECRETS.iter().any(|secret| is_near(word, secret));
     SECRETS.iter().any(|secret| key.contains(secret)) || key.split(['_', '-']).any(misspelt)
 }
 
@@ -44,14 +48,15 @@ fn assigned_secrets(text: &str, bytes: &mut [u8]) {
         from = equals + 1;
         let before = text[..equals].trim_end_matches([' ', '\t', '"', '\'']);
         let key = &before[before.rfind(|c| !is_key(c)).map_or(0, |at| at + after_char(before, at))..];
-        if !is_secret_key(key) {
-            continue;
-        }
         let value = from + text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len();
         let rest = &text[value..];
-        let end = ["\"\"\"", "'''"]
-            .iter()
-            .find(|quotes| rest.starts_with(**quotes))
+        let quotes = ["\"\"\"", "'''"].iter().find(|quotes| rest.starts_with(**quotes));
+        // No path has several lines: that is the content, put in the wrong place.
+        let is_content = quotes.is_some() && key.strip_suffix("_file").is_some_and(is_secret_key);
+        if !is_secret_key(key) && !is_content {
+            continue;
+        }
+        let end = quotes
             .map_or_else(|| rest.find('\n'), |quotes| rest[3..].find(quotes).map(|at| at + 3))
             .map_or(text.len(), |at| value + at);
         cover(&mut bytes[value..end]);
@@ -109,6 +114,7 @@ mod tests {
             ("secret = \"\"\"\nk1\nk2", "secret = ***\n**\n**"),
             ("client_secret = \"unterminated\nid = 1", "client_secret = *************\nid = 1"),
             ("client_secret_file = \"path\"", "client_secret_file = \"path\""),
+            ("client_secret_file = \"\"\"\nk1\n\"\"\"", "client_secret_file = ***\n**\n\"\"\""),
             ("url = \"postgres://u:p@ss@host/db\"", "url = \"postgres://******@host/db\""),
             ("k = '-----BEGIN EC PRIVATE KEY-----\nMHc'", "k = '******************************\n***'"),
             ("upstream = \"http://127.0.0.1:8080\"", "upstream = \"http://127.0.0.1:8080\""),

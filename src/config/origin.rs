@@ -3,7 +3,7 @@
 //! An [`Origin`] can be read again: a reload sees the files as they are then, under
 //! the flags and variables that the process was started with.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use crate::config::{
     Faults, Settings,
@@ -69,7 +69,8 @@ impl Origin {
     /// process may not be able to read its secrets, and a faulty new file says nothing about the one that runs.
     pub fn ops_address(&self) -> Result<OpsAddress, Faults> {
         let mut report = Report::default();
-        let found: Vec<_> = self.files.iter().map(|path| find_sources(&mut report, path)).collect();
+        let mut taken = BTreeSet::new();
+        let found: Vec<_> = self.files.iter().map(|path| find_sources(&mut report, path, &mut taken)).collect();
         let words = Words::add_to(&mut report, &self.settings);
         let mut all_readable = Ok(());
         let mut joined = Table::default();

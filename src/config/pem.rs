@@ -4,21 +4,24 @@
 //! key is a fault with a place, and not a listener that fails later; and one that was
 //! renewed is a changed configuration like any other.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use rustls::{
     RootCertStore,
     crypto::aws_lc_rs,
     pki_types::{
-        CertificateDer, PrivateKeyDer,
+        CertificateDer, PrivateKeyDer, UnixTime,
         pem::{self, PemObject as _},
     },
     sign::CertifiedKey,
 };
+use time::OffsetDateTime;
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::{
+    clock::Clock,
     config::{
-        fault::Fault,
+        fault::{Fault, Place},
         section::{Placed, Reading, Section, show_path},
         server::TlsIdentity,
     },
@@ -59,6 +62,7 @@ pub(super) fn read_identity(section: &Section<'_>) -> Reading<TlsIdentity> {
     let chain = certificate.as_ref().map_err(|r| *r).and_then(|path| read_certificates(section, "certificate", path));
     let key = private_key.as_ref().map_err(|r| *r).and_then(|path| read_private_key(section, path));
     let (certificate, private_key, chain, key) = (certificate?, private_key?, chain?, key?);
+    check_validity(section, &chain, certificate.place);
     match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
         Ok(pair) => Ok(TlsIdentity::new(pair)),
         Err(rustls::Error::InconsistentKeys(_)) => Err(section.report().add(
@@ -70,6 +74,27 @@ pub(super) fn read_identity(section: &Section<'_>) -> Reading<TlsIdentity> {
             Err(section.report().add(Fault::at(private_key.place, format!("TLS cannot use `private_key`: {error}"))))
         }
     }
+}
+
+/// Warns of a leaf that no visitor's browser would take today. It is no fault: a renewal may come after the start, and
+/// without any certificate nobody could be told what is wrong.
+fn check_validity(section: &Section<'_>, chain: &[CertificateDer<'_>], place: Place) {
+    let Some(leaf) = chain.first().and_then(|leaf| EndEntityCert::try_from(leaf).ok()) else { return };
+    let seconds = Clock::system().now().as_unix();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds.try_into().unwrap_or(0)));
+    // Without authorities no chain can be good; the days are looked at first.
+    let told = match leaf.verify_for_usage(&[], &[], &[], now, KeyUsage::server_auth(), None, None) {
+        Err(webpki::Error::CertExpired { not_after, .. }) => format!("ended on {}", show_day(not_after)),
+        Err(webpki::Error::CertNotValidYet { not_before, .. }) => format!("begins on {}", show_day(not_before)),
+        Ok(_) | Err(_) => return,
+    };
+    section.report().warn(Some(place), format_args!("the certificate {told}: whoever is shown it refuses it"));
+}
+
+/// A day as people write it (RFC 3339 §5.6, the date alone).
+fn show_day(time: UnixTime) -> String {
+    let day = i64::try_from(time.as_secs()).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    day.map_or_else(|| "no day".to_owned(), |day| day.date().to_string())
 }
 
 fn required_path(section: &Section<'_>, key: &'static str) -> Reading<Placed<PathBuf>> {
@@ -90,9 +115,9 @@ fn read_certificates(
 ) -> Reading<Vec<CertificateDer<'static>>> {
     let text = section.read_file(key, path)?;
     let problem = match CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>() {
-        Ok(certificates) if certificates.is_empty() => "holds no certificate in PEM".to_owned(),
+        Ok(certificates) if certificates.is_empty() => "holds no certificate in PEM",
         Ok(certificates) => return Ok(certificates),
-        Err(error) => format!("is damaged PEM: {error}"),
+        Err(_) => "is damaged PEM",
     };
     let fault =
         Fault::at(path.place, format!("the file of `{key}` {problem}")).label(format!("read as {}", show_path(path)));

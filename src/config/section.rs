@@ -17,8 +17,9 @@ use std::{
 };
 
 use crate::config::{
-    fault::{Fault, Place, Report, Reported, brackets, quoted},
-    later, mask,
+    catalogue::{self, brackets},
+    fault::{Fault, Place, Report, Reported, quoted},
+    mask,
     tree::{FilledIn, Node, Table, Value},
 };
 
@@ -112,13 +113,14 @@ impl<'a> Section<'a> {
     /// Puts every key that nobody asked for on record.
     fn leave(self) -> Reading<()> {
         let asked = self.asked.into_inner();
-        self.report.knows(self.name, &asked);
+        #[cfg(test)]
+        self.report.asked_for(self.name, &asked);
         let mut outcome = Ok(());
         for (key, entry) in &self.table.entries {
             if asked.contains(&key.as_str()) {
                 continue;
             }
-            outcome = Err(if later::knows(self.name, key) {
+            outcome = Err(if catalogue::is_later(self.name, key) {
                 let whole = matches!(entry.node.value, Value::Table(_));
                 let what = if whole { section_name(self.name, key) } else { format!("`{key}`") };
                 let place = if whole { entry.node.place } else { entry.key };
@@ -161,6 +163,16 @@ impl<'a> Section<'a> {
         self.table.entries.get(key).map(|entry| entry.node.place)
     }
 
+    /// Where the members of a list are; none where the key is not a list.
+    pub(super) fn places_in(&self, key: &str) -> impl Iterator<Item = Place> {
+        let list = self.table.entries.get(key).map(|entry| &entry.node.value);
+        let nodes = match list {
+            Some(Value::List(nodes)) => nodes.as_slice(),
+            _ => &[],
+        };
+        nodes.iter().map(|node| node.place)
+    }
+
     fn find(&self, key: &'static str) -> Option<&'a Node> {
         self.asked.borrow_mut().push(key);
         self.table.entries.get(key).map(|entry| &entry.node)
@@ -180,6 +192,9 @@ impl<'a> Section<'a> {
     fn wrong_kind(&self, key: &str, node: &Node, expected: &str) -> Reported {
         match node.value {
             Value::Faulty(reported) => reported,
+            Value::Table(_) if catalogue::is_later_table(self.name, key) => {
+                self.wrong(key, node, Wrong::new("as a table is not in this version").help(format!("write {expected}")))
+            }
             _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
         }
     }
@@ -262,7 +277,7 @@ impl<'a> Section<'a> {
                 return Ok(*choice);
             }
             let list = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ");
-            if later::knows_choice(self.name, key, text) {
+            if catalogue::is_later_word(self.name, key, text) {
                 return Err(
                     Wrong::new(format_args!("= \"{text}\" is not in this version")).help(format!("write {list}"))
                 );

@@ -110,7 +110,18 @@ pub(super) fn read_times(section: &Section<'_>, defaults: Reading<SessionTimes>)
                 .help(format!("without the keys, idle_timeout is {idle_default} and lifetime {life_default}")),
         ));
     }
+    warn_of_short(section, "idle_timeout", idle_timeout, "whoever reads a page for that long signs in again");
+    warn_of_short(section, "lifetime", lifetime, "everybody signs in again that often");
     Ok(SessionTimes { idle_timeout, lifetime })
+}
+
+/// A session shorter than this is a slip of the unit rather than a decision.
+const SHORT: Duration = Duration::from_mins(5);
+
+fn warn_of_short(section: &Section<'_>, key: &str, duration: Duration, what: &str) {
+    if duration < SHORT {
+        section.report().warn(section.place_of(key), format_args!("`{key}` is {}: {what}", show_duration(duration)));
+    }
 }
 
 fn parse_memory(text: &str, key: &str) -> Result<(), Wrong> {

@@ -7,10 +7,12 @@ use std::{
     borrow::Cow,
     fmt, fs,
     io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
+use rustix::{fs::OFlags, io::Errno};
 use thiserror::Error;
 
 use crate::config::mask;
@@ -124,6 +126,9 @@ pub(super) enum FileError {
     /// Not text.
     #[error("it is not UTF-8: the first bad byte is in line {0}")]
     Encoding(usize),
+    /// What some editors save.
+    #[error("it is UTF-16: save it as UTF-8")]
+    Utf16,
     /// A folder in which nothing is to be read.
     #[error("the folder has no file whose name ends in `.toml`")]
     Empty,
@@ -134,31 +139,42 @@ fn describe(error: &io::Error) -> Cow<'static, str> {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".into(),
         io::ErrorKind::PermissionDenied => "this user may not read it".into(),
+        _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            "it is a symbolic link that leads back to itself".into()
+        }
         _ => error.to_string().into(),
     }
 }
 
 /// The bytes of a regular file of at most `limit` bytes.
 pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    // Before it is opened: opening a pipe waits for its writer.
-    let metadata = fs::metadata(path)?;
-    if metadata.is_dir() {
-        return Err(FileError::Folder);
-    }
-    if !metadata.is_file() {
-        return Err(FileError::Special);
-    }
-    if metadata.len() > limit {
-        return Err(FileError::Size(limit));
-    }
+    let check = |metadata: &fs::Metadata| {
+        if metadata.is_dir() {
+            Err(FileError::Folder)
+        } else if !metadata.is_file() {
+            Err(FileError::Special)
+        } else if metadata.len() > limit {
+            Err(FileError::Size(limit))
+        } else {
+            Ok(())
+        }
+    };
+    // Before it is opened: opening a device can do something. And once more after, because it may be another file then;
+    // opening a pipe must not wait for its writer.
+    check(&fs::metadata(path)?)?;
+    let file = fs::OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    check(&file.metadata()?)?;
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    file.take(limit + 1).read_to_end(&mut bytes)?;
     // It may have grown meanwhile, and files of /proc have no length at all.
     if bytes.len() as u64 > limit { Err(FileError::Size(limit)) } else { Ok(bytes) }
 }
 
 /// The text that bytes are.
 pub(super) fn text(bytes: Vec<u8>) -> Result<String, FileError> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(FileError::Utf16);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         FileError::Encoding(good.split(|byte| *byte == b'\n').count())

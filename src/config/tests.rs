@@ -1,6 +1,6 @@
 //! What the language makes of a file that is right: defaults and meanings.
 
-use std::{fs, num::NonZero, path::PathBuf, time::Duration};
+use std::{fs, num::NonZero, path::PathBuf, sync::LazyLock, time::Duration};
 
 use tempfile::TempDir;
 
@@ -13,11 +13,13 @@ use crate::config::{
     upstream::{UpstreamUrl, Verification},
 };
 
+mod catalogue;
 mod changed_files;
 mod faults;
 mod files;
 mod hostile;
-mod samples;
+mod published;
+mod reference;
 mod sessions;
 
 /// What every file needs, and nothing else.
@@ -37,12 +39,43 @@ policy = "anyone"
 "#;
 
 fn parse(text: &str) -> Result<Config, Faults> {
-    Config::parse_with("vestibule.toml", text, &|name| match name {
+    let config = Config::parse_with("vestibule.toml", text, &|name| match name {
         "PORT" => Some("4444".into()),
         "WORD" => Some("word".into()),
         "SECRET" => Some("hunter2".into()),
         _ => None,
-    })
+    })?;
+    // An editor must not underline what is right.
+    conforms(text).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
+    Ok(config)
+}
+
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(&schema()).expect("the schema is JSON");
+    jsonschema::draft202012::new(&schema).expect("the schema is one of draft 2020-12")
+});
+
+/// What the schema says of a file.
+fn conforms(text: &str) -> Result<(), String> {
+    let table = toml::from_str::<toml::Table>(text).map_err(|error| error.to_string())?;
+    let faults: Vec<_> = SCHEMA
+        .iter_errors(&json(&toml::Value::Table(table)))
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// A value of TOML as editors hand it to a schema: a date is a string.
+fn json(value: &toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::String(text) => text.as_str().into(),
+        toml::Value::Integer(number) => (*number).into(),
+        toml::Value::Float(number) => (*number).into(),
+        toml::Value::Boolean(flag) => (*flag).into(),
+        toml::Value::Datetime(date) => date.to_string().into(),
+        toml::Value::Array(values) => values.iter().map(json).collect(),
+        toml::Value::Table(table) => table.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+    }
 }
 
 fn accepted(text: &str) -> Config {

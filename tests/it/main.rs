@@ -42,6 +42,7 @@ mod readme;
 mod reload;
 mod restarts;
 mod routes;
+mod samples;
 mod sign_in;
 mod sign_out;
 mod smuggling;

@@ -2,11 +2,11 @@
 
 use http::Method;
 
-use super::{Policy, Scope, condition::read_conditions};
+use super::{Policy, Scope, condition::read_conditions, contradiction, shadow::Earlier};
 use crate::config::{
     Condition, Written,
     app::{OnAnonymous, answers},
-    fault::Fault,
+    fault::{Fault, Place},
     path_pattern::{PathPattern, SegmentPattern},
     section::{Placed, Reading, Section, Wrong},
 };
@@ -68,10 +68,11 @@ impl Route {
 
 /// All routes of an app, in their order.
 pub(in crate::config) fn read_routes(app: &Section<'_>, scope: Scope<'_>) -> Reading<Vec<Placed<Route>>> {
-    app.tables("route", "app.route", |section| read_route(section, scope)).into_iter().collect()
+    let mut earlier = Earlier::default();
+    app.tables("route", "app.route", |section| read_route(section, scope, &mut earlier)).into_iter().collect()
 }
 
-fn read_route(section: &Section<'_>, scope: Scope<'_>) -> Reading<Placed<Route>> {
+fn read_route(section: &Section<'_>, scope: Scope<'_>, earlier: &mut Earlier<Place>) -> Reading<Placed<Route>> {
     let path = section.required("path", "\"/metrics\"", PathPattern::parse);
     let methods = section.list("methods", parse_method).and_then(|methods| match methods {
         Some(methods) if methods.is_empty() => Err(section.report().add(
@@ -88,7 +89,13 @@ fn read_route(section: &Section<'_>, scope: Scope<'_>) -> Reading<Placed<Route>>
     if path.segments.is_empty() && access == RouteAccess::Public {
         section.report().warn(Some(path.place), "this route makes the whole app public");
     }
-    let methods = methods.map(|methods| methods.into_iter().map(|method| method.value).collect());
+    let methods = methods.map(|methods| methods.into_iter().map(|method| method.value).collect::<Vec<_>>());
+    if let Some(first) = earlier.add(&path, methods.as_deref(), path.place) {
+        let line = section.report().line(first);
+        section
+            .report()
+            .warn(Some(path.place), format_args!("no request reaches this route: the one at {line} takes all of them"));
+    }
     let written = section.report().written(section.place());
     Ok(Placed {
         value: Route { path: path.value, methods, access, on_anonymous: on_anonymous?, written },
@@ -120,6 +127,7 @@ fn read_narrowing(section: &Section<'_>, scope: Scope<'_>) -> Reading<Narrowing>
     let allow = read_conditions(section, "allow", scope);
     let deny = read_conditions(section, "deny", scope);
     let (allow, deny) = (allow?, deny?);
+    contradiction::check(section, &allow, &deny)?;
     if is_stated && allow.is_empty() {
         return Err(section.report().add(
             section

@@ -40,7 +40,7 @@ impl Section<'_> {
                     .help("keep one of the two; the file is the safer one"),
             ));
         }
-        let parse = |text: &str| if text.is_empty() { Err(Wrong::new("is empty")) } else { parse(text) };
+        let parse = |text: &str| if text.trim().is_empty() { Err(Wrong::new("is empty")) } else { parse(text) };
         match (value, file?) {
             (Some(node), _) => self.parse_text(key, node, parse).map(Some),
             (None, Some(file)) => {

@@ -1,10 +1,11 @@
 //! One faulty file a fault, with what its author gets to see.
 
-use super::parse;
+use super::{super::Config, parse};
 
 mod access;
 mod answers;
 mod app;
+mod certificates;
 mod headers;
 mod language;
 mod paths;

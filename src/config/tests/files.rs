@@ -269,3 +269,25 @@ fn an_allow_file_lists_people_one_a_line() {
     the configuration has 3 faults
     "#);
 }
+
+#[test]
+fn a_certificate_out_of_its_days_is_a_warning() {
+    let folder = folder();
+    let make = |from: (i32, u8, u8), until: (i32, u8, u8)| {
+        let mut parameters = rcgen::CertificateParams::new(["wiki.example.com".to_owned()]).expect("a name");
+        parameters.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
+        parameters.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        write(&folder, "old.crt", &parameters.self_signed(&key).expect("a certificate").pem());
+        write(&folder, "old.key", &key.serialize_pem());
+        let tls = "server.tls = { certificate = \"old.crt\", private_key = \"old.key\" }\nstore.url = \"memory:\"\n";
+        let file = write(&folder, "vestibule.toml", &format!("{tls}{MINIMAL}"));
+        let config = Config::load(&[file]).expect("a configuration");
+        config.warnings.join("\n").replace(&folder.path().display().to_string(), "DIR")
+    };
+    let told = "DIR/vestibule.toml:1: the certificate ended on 2024-03-05: whoever is shown it refuses it";
+    assert_eq!(make((2023, 3, 5), (2024, 3, 5)), told);
+    let told = "DIR/vestibule.toml:1: the certificate begins on 2199-01-01: whoever is shown it refuses it";
+    assert_eq!(make((2199, 1, 1), (2199, 12, 31)), told);
+    assert_eq!(make((2023, 3, 5), (2199, 1, 1)), "");
+}

@@ -1,6 +1,9 @@
 //! `[app.access]` and `[[app.route]]`
 
-use super::{app, parse, whole};
+use super::{
+    super::{MINIMAL, accepted},
+    app, parse, whole,
+};
 
 #[test]
 fn an_app_must_say_who_may_enter() {
@@ -426,6 +429,195 @@ access = "public"
       = help: write "/metrics?x"
 
     the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn conditions_that_can_do_nothing_are_faults_with_the_reason() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ email = "ann@example.com" }, { group = "staff" }, { ip = "10.1.0.0/16", group = "ops" }]
+deny = [{ email_domain = "Example.com" }, { ip = "10.0.0.0/8" }]
+"#), @r#"
+    error: this condition can never let anybody in
+     --> vestibule.toml:7:10
+      |
+    7 | allow = [{ email = "ann@example.com" }, { group = "staff" }, { ip = "10.1.0.0/16", group = "ops" }]
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    8 | deny = [{ email_domain = "Example.com" }, { ip = "10.0.0.0/8" }]
+      |         -------------------------------- whoever matches it matches this as well
+      |
+      = note: `deny` wins over `allow`
+      = help: remove one of the two
+
+    error: this condition can never let anybody in
+     --> vestibule.toml:7:62
+      |
+    7 | allow = [{ email = "ann@example.com" }, { group = "staff" }, { ip = "10.1.0.0/16", group = "ops" }]
+      |                                                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    8 | deny = [{ email_domain = "Example.com" }, { ip = "10.0.0.0/8" }]
+      |                                           --------------------- whoever matches it matches this as well
+      |
+      = note: `deny` wins over `allow`
+      = help: remove one of the two
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ group = "staff" }, { email = "a@b.c" }, { email = "A@B.C" }]
+deny = [{ ip = "10.0.0.0/8" }, { ip = "10.0.0.0/8" }]
+"#), @r#"
+    error: this condition is given twice
+     --> vestibule.toml:7:52
+      |
+    7 | allow = [{ group = "staff" }, { email = "a@b.c" }, { email = "A@B.C" }]
+      |                               -------------------  ^^^^^^^^^^^^^^^^^^^
+      |                               |
+      |                               it is given here as well
+      |
+      = help: keep one of the two
+
+    error: this condition is given twice
+     --> vestibule.toml:8:32
+      |
+    8 | deny = [{ ip = "10.0.0.0/8" }, { ip = "10.0.0.0/8" }]
+      |         ---------------------  ^^^^^^^^^^^^^^^^^^^^^
+      |         |
+      |         it is given here as well
+      |
+      = help: keep one of the two
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+allow = [{ email = "a@b.c", email_domain = "example.com" }]
+"#), @r#"
+    error: this condition can never hold: its `email` is not in its `email_domain`
+     --> vestibule.toml:7:10
+      |
+    7 | allow = [{ email = "a@b.c", email_domain = "example.com" }]
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: all keys of one condition hold together
+      = help: write two conditions, or keep one of the two keys
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn deny_narrows_allow_without_a_word() {
+    for (allow, deny) in [
+        ("{ email_domain = \"example.com\" }", "{ email = \"a@example.com\" }"),
+        ("{ group = \"staff\" }", "{ group = \"staff\", ip = \"10.0.0.0/8\" }"),
+        ("{ email_domain = \"*.example.com\" }", "{ email_domain = \"example.com\" }"),
+        ("{ email_domain = \"example.com\" }", "{ email_domain = \"*.example.com\" }"),
+        ("{ ip = \"10.0.0.0/8\" }", "{ ip = \"10.1.0.0/16\" }"),
+        ("{ ip = \"10.0.0.0/8\" }", "{ ip = \"::/0\" }"),
+        ("{ claim = \"a\", is = \"x\" }", "{ claim = \"a\", is = \"y\" }"),
+        ("{ group = \"staff\" }", "{ group = \"staff\", provider = \"company\" }"),
+    ] {
+        let access = format!("access = {{ policy = \"listed\", allow = [{allow}], deny = [{deny}] }}");
+        accepted(&MINIMAL.replace("[app.access]\npolicy = \"anyone\"", &access));
+    }
+}
+
+#[test]
+fn a_route_that_no_request_reaches_is_warned_of() {
+    let routes = "[[app.route]]\npath = \"/public/**\"\naccess = \"public\"\n\n[[app.route]]\npath = \
+                  \"/public/health\"\nmethods = [\"GET\"]\naccess = \"public\"\n";
+    let warnings = accepted(&format!("store.url = \"memory:\"\n{MINIMAL}\n{routes}")).warnings;
+    insta::assert_snapshot!(warnings.join("\n"), @"vestibule.toml:21: no request reaches this route: the one at vestibule.toml:17 takes all of them");
+}
+
+#[test]
+fn faults_of_patterns_of_paths() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/**/x"
+access = "public"
+
+[[app.route]]
+path = "/a//b"
+access = "public"
+
+[[app.route]]
+path = "/a;b"
+access = "public"
+
+[[app.route]]
+path = "/100%"
+access = "public"
+
+[[app.route]]
+path = "/a%00"
+access = "everybody"
+
+[[app.route]]
+path = "/straße"
+access = "public"
+"#), @r#"
+    error: `path` may have `**` at its end only
+     --> vestibule.toml:9:8
+      |
+    9 | path = "/**/x"
+      |        ^^^^^^^
+      |
+      = help: `*` stands for one whole segment
+
+    error: `path` has an empty segment
+      --> vestibule.toml:13:8
+       |
+    13 | path = "/a//b"
+       |        ^^^^^^^
+       |
+       = note: `//` in a request is read as `/` before paths are compared
+
+    error: `path` must not contain `;`
+      --> vestibule.toml:17:8
+       |
+    17 | path = "/a;b"
+       |        ^^^^^^
+       |
+       = note: some servers cut a segment there, so such a path never has one reading
+
+    error: `path` has a `%` that is not followed by two hexadecimal digits
+      --> vestibule.toml:21:8
+       |
+    21 | path = "/100%"
+       |        ^^^^^^^
+       |
+       = help: a literal `%` is written `%25`
+
+    error: `path` must not contain the null character
+      --> vestibule.toml:25:8
+       |
+    25 | path = "/a%00"
+       |        ^^^^^^^
+
+    error: `access` must be "public"
+      --> vestibule.toml:26:10
+       |
+    26 | access = "everybody"
+       |          ^^^^^^^^^^^
+
+    error: `path` is not in the spelling that paths have when they are compared
+      --> vestibule.toml:29:8
+       |
+    29 | path = "/straße"
+       |        ^^^^^^^^^
+       |
+       = help: write this segment as `stra%C3%9Fe`
+
+    the configuration has 7 faults
     "#);
 }
 

@@ -452,3 +452,86 @@ limits = 5
     the configuration has 1 fault
     ");
 }
+
+#[test]
+fn faults_of_urls_that_two_readers_could_read_in_two_ways() {
+    insta::assert_snapshot!(app(r#"
+public_url = "https://wiki.example.com\\@evil.example"
+"#), @r#"
+    error: `public_url` must be a URL without spaces, backslashes and control characters
+     --> vestibule.toml:2:14
+      |
+    2 | public_url = "https://******************@evil.example"
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+public_url = "https://me:secret@wiki.example.com"
+"#), @r#"
+    error: `public_url` must not hold a user name or password
+     --> vestibule.toml:2:14
+      |
+    2 | public_url = "https://*********@wiki.example.com"
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+public_url = "https://wiki.example.com."
+"#), @r#"
+    error: `public_url` must name a host, without a dot at its end
+     --> vestibule.toml:2:14
+      |
+    2 | public_url = "https://wiki.example.com."
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+public_url = "https://wiki.example.com:99999"
+"#), @r#"
+    error: `public_url` is no URL: invalid port number
+     --> vestibule.toml:2:14
+      |
+    2 | public_url = "https://wiki.example.com:99999"
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+upstream = "https://-wiki.internal"
+"#), @r#"
+    error: TLS cannot ask for the host of `upstream`: invalid dns name
+     --> vestibule.toml:2:12
+      |
+    2 | upstream = "https://-wiki.internal"
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: name what its certificate is for: upstream_tls = { server_name = "…" }
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.tls]
+certificate = ""
+"#), @r#"
+    error: `private_key` is missing
+     --> vestibule.toml:6:1
+      |
+    6 | [app.tls]
+      | ^^^^^^^^^
+      |
+      = help: TLS needs `certificate` and `private_key`, both PEM files
+
+    error: `certificate` is missing
+     --> vestibule.toml:7:15
+      |
+    7 | certificate = ""
+      |               ^^
+      |
+      = help: TLS needs `certificate` and `private_key`, both PEM files
+
+    the configuration has 2 faults
+    "#);
+}

@@ -153,6 +153,24 @@ allow = [{ emial = "a@b.c" }]
 }
 
 #[test]
+fn a_misspelt_key_of_a_later_version_is_recognised() {
+    insta::assert_snapshot!(with(
+        r#"
+[server]
+admin_scoket = "auto"
+"#
+    ), @r#"
+    error: unknown key `admin_scoket` in `[server]`
+     --> vestibule.toml:2:1
+      |
+    2 | admin_scoket = "auto"
+      | ^^^^^^^^^^^^ did you mean `admin_socket`? It is not in this version
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
 fn a_key_of_a_later_version_is_not_called_unknown() {
     insta::assert_snapshot!(with(r#"
 [server]

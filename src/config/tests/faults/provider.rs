@@ -179,6 +179,39 @@ client_id = ""
 
     the configuration has 1 fault
     "#);
+    insta::assert_snapshot!(provider(
+        r#"
+client_id = "wiki "
+"#
+    ), @r#"
+    error: `client_id` must be one line without spaces around it
+     --> vestibule.toml:2:13
+      |
+    2 | client_id = "wiki "
+      |             ^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(
+        r#"
+client_secret_file = """
+s3cr3t
+"""
+"#
+    ), @r#"
+    error: `client_secret_file` must be the path of a file
+     --> vestibule.toml:2:22
+      |
+    2 |   client_secret_file = ***
+      |  ______________________^
+    3 | | ******
+    4 | | """
+      | |___^
+      |
+      = help: the file's content does not belong here
+
+    the configuration has 1 fault
+    "#);
     insta::assert_snapshot!(provider(r#"
 client_secret = "<secret>"
 "#), @r"

@@ -1,6 +1,9 @@
 //! `[server]`, `[log]`, `[keys]`, `[store]` and `[session]`.
 
-use super::with;
+use super::{
+    super::{MINIMAL, accepted},
+    with,
+};
 
 #[test]
 fn faults_of_addresses_and_limits_of_the_server() {
@@ -370,6 +373,20 @@ secret = ""
 
     the configuration has 1 fault
     ");
+    insta::assert_snapshot!(with(
+        r#"
+[keys]
+secret = " \n "
+"#
+    ), @r"
+    error: `secret` is empty
+     --> vestibule.toml:2:10
+      |
+    2 | secret = ******
+      |          ^^^^^^
+
+    the configuration has 1 fault
+    ");
     insta::assert_snapshot!(with(r#"
 [keys]
 secret = "x"
@@ -501,4 +518,15 @@ lifetime = "1h"
 
     the configuration has 1 fault
     "#);
+}
+
+#[test]
+fn sessions_that_end_while_somebody_reads_a_page_are_warned_of() {
+    let warnings = accepted(&format!(
+        "store.url = \"memory:\"\nsession.idle_timeout = \"30s\"\nsession.lifetime = \"2m\"\n{MINIMAL}"
+    ));
+    insta::assert_snapshot!(warnings.warnings.join("\n"), @r"
+    vestibule.toml:2: `idle_timeout` is 30s: whoever reads a page for that long signs in again
+    vestibule.toml:3: `lifetime` is 2m: everybody signs in again that often
+    ");
 }
