@@ -57,6 +57,8 @@ enum Command {
     Explain(Box<explain::Explain>),
     /// Ask a running proxy whether it is well, as an exec probe does
     Health(health::Health),
+    /// Print the JSON Schema of configuration files, for editors
+    Schema,
     /// Print a script that completes commands and flags in a shell
     Completions(completions::Completions),
     /// Print the manual page, for man(1)
@@ -71,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
         Command::Health(health) => health.run(),
+        Command::Schema => output::answer(&crate::config::schema(), ExitCode::SUCCESS),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
     }

@@ -119,8 +119,8 @@ pub(super) fn read_times(section: &Section<'_>, defaults: Reading<SessionTimes>)
 const SHORT: Duration = Duration::from_mins(5);
 
 fn warn_of_short(section: &Section<'_>, key: &str, duration: Duration, what: &str) {
-    if duration < SHORT {
-        section.report().warn(section.place_of(key), format_args!("`{key}` is {}: {what}", show_duration(duration)));
+    if let Some(place) = section.place_of(key).filter(|_| duration < SHORT) {
+        section.report().warn(Some(place), format_args!("`{key}` is {}: {what}", show_duration(duration)));
     }
 }
 

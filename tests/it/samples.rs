@@ -6,9 +6,6 @@ use futures_util::future::join_all;
 
 use crate::harness::binary::Process;
 
-/// Samples of what a later version brings.
-const LATER: [&str; 2] = ["base-path.toml", "one-host.toml"];
-
 /// Ports that nobody else has: tables of several files join.
 const PORTS: &str = "[server]\nlisten = [\"127.0.0.1:0\"]\nops_listen = \"127.0.0.1:0\"\n";
 
@@ -30,9 +27,6 @@ async fn the_binary_starts_with_every_sample() {
     assert!(samples.len() >= 9, "{samples:?}");
     let run = async |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in ASCII");
-        if LATER.contains(&name) {
-            return;
-        }
         let sample = without_ports(&fs::read_to_string(path).expect("a sample"));
         let log = if sample.contains("\n[log]") { "" } else { "[log]\nformat = \"json\"\n" };
         let files = [

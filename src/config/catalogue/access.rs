@@ -4,7 +4,7 @@ use super::{
     Form, Key,
     Kind::{Flag, List, Path, Pattern, Tables, Text, Time, Words, WordsOrTable},
     Section,
-    Version::Later,
+    Version::This,
     Without::{Default, Fault, Nothing, Usual},
     provider::ID,
 };
@@ -24,7 +24,7 @@ pub(super) const ACCESS: Section = Section {
         Key::now("allow", Tables("condition"), Usual, "Whom `listed` lets in.")
             .example(r#"[{ email_domain = "example.com" }]"#),
         Key::now("deny", Tables("condition"), Default("[]"), "Whom nothing lets in."),
-        Key::later(
+        Key::now(
             "allow_file",
             Path,
             Default(r#""""#),
@@ -73,15 +73,15 @@ pub(super) const ROUTE: Section = Section {
         Key::now(
             "access",
             WordsOrTable(
-                &super::Words { now: &["public"], later: &["optional", "anyone", "listed", "invited", "admins"] },
+                &super::Words { now: &["public", "optional", "anyone", "listed"], later: &["invited", "admins"] },
                 "app.route.access",
-                Later,
+                This,
             ),
             Fault,
-            "The only one in this version: everybody, and the session is not looked at.",
+            "public: everybody; optional: everybody, and the app knows whom the policy admits; anyone, listed: that policy; a table narrows.",
         )
         .example(r#""public""#),
-        Key::later(
+        Key::now(
             "on_anonymous",
             Words(&super::Words { now: &["auto", "redirect", "unauthorized"], later: &[] }),
             Default(r#""auto""#),

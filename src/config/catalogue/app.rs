@@ -4,7 +4,7 @@ use super::{
     Form, Key,
     Kind::{Bound, Flag, List, Names, Path, Pattern, Size, Table, Tables, Text, Time, Words},
     Section,
-    Without::{Default, Fault, Nothing},
+    Without::{Default, Fault, Nothing, Usual},
     provider::{ENDPOINT, ID, OPTIONAL_URL, URL},
 };
 
@@ -31,11 +31,11 @@ pub(super) const APP: Section = Section {
         Key::now(
             "upstream",
             Pattern("^((https?|h2c)://[^\\s?#\\\\]+|unix:/.+)$"),
-            Fault,
-            "http://, https://, h2c:// (HTTP/2 in the clear) or unix:/run/wiki.sock, without a path.",
+            Usual,
+            "http://, https://, h2c:// (HTTP/2 in the clear) or unix:/run/wiki.sock, without a path; without the key, a proxy in front has the way to the app and only asks (forward-auth).",
         )
         .example(r#""https://127.0.0.1:8443""#),
-        Key::later(
+        Key::now(
             "strip_path",
             Flag,
             Default("false"),
@@ -44,57 +44,57 @@ pub(super) const APP: Section = Section {
         Key::now("preserve_host", Flag, Default("true"), "The upstream sees the visitor's Host."),
         Key::now("providers", List(&ID), Default("[]"), "Ids; needed once there are two providers.")
             .example(r#"["company"]"#),
-        Key::later(
+        Key::now(
             "callback_path",
             Pattern("^(/.*)?$"),
             Default(r#""""#),
             "\"/oauth2/callback\": where the provider leads back, instead of below the prefix.",
         ),
-        Key::later(
+        Key::now(
             "callback_url",
             OPTIONAL_URL,
             Default(r#""""#),
             "With cookie_domain: the callback of one app, registered at the provider for several.",
         ),
-        Key::later(
+        Key::now(
             "post_logout_url",
             ENDPOINT,
             Default(r#""""#),
             "Where a sign-out leads; \"\": our own page. To be registered at the provider.",
         ),
-        Key::later(
+        Key::now(
             "post_logout_urls",
             List(&ENDPOINT),
             Default("[]"),
             "Further ones that /sign_out?rd= may ask for; the same.",
         ),
-        Key::later(
+        Key::now(
             "logout_paths",
             List(&Pattern("^/")),
             Default("[]"),
             "The app's own sign-out, which ends our session too: paths as routes have them.",
         ),
-        Key::later(
+        Key::now(
             "clear_cookies",
             Tables("app.clear_cookies"),
             Default("[]"),
             "The app's cookies that go at every sign-in and sign-out.",
         )
         .example(r#"[{ name = "JSESSIONID", path = "/" }]"#),
-        Key::later("merge_slashes", Flag, Default("true"), "false: the upstream gets `//` as it came."),
-        Key::later(
+        Key::now("merge_slashes", Flag, Default("true"), "false: the upstream gets `//` as it came."),
+        Key::now(
             "cors_preflight",
             Words(&super::Words { now: &["refuse", "forward"], later: &[] }),
             Default(r#""refuse""#),
             "forward: the app answers preflights itself, without knowing who asks.",
         ),
-        Key::later(
+        Key::now(
             "allowed_origins",
             List(&URL),
             Default("[]"),
             "Whose pages may open WebSockets here, besides the app's own.",
         ),
-        Key::later(
+        Key::now(
             "cache",
             Words(&super::Words { now: &["private", "as_is"], later: &[] }),
             Default(r#""private""#),
@@ -112,10 +112,10 @@ pub(super) const APP: Section = Section {
         Key::now("upstream_tls", Table("app.upstream_tls"), Nothing, "How an https:// upstream proves who it is."),
         Key::now("tls", Table("app.tls"), Nothing, "A certificate of the app's own."),
         Key::now("limits", Table("app.limits"), Nothing, "What the app may be sent, and how long it may take."),
-        Key::later("session", Table("app.session"), Nothing, "Where this app differs from [session]."),
+        Key::now("session", Table("app.session"), Nothing, "Where this app differs from [session]."),
         Key::now("access", Table("app.access"), Fault, "Who may enter."),
         Key::now("route", Tables("app.route"), Nothing, "Rules for paths; the first that matches decides."),
-        Key::later("headers", Table("app.headers"), Nothing, "What the app is told about visitors."),
+        Key::now("headers", Table("app.headers"), Nothing, "What the app is told about visitors."),
         Key::later("sign_in", Names(&Text), Nothing, "How the sign-in page of this app looks."),
     ],
 };

@@ -23,7 +23,7 @@ pub(super) const SERVER: Section = Section {
         Key::now("ops_listen", Text, Default(r#""127.0.0.1:4181""#), "/livez, /readyz and /metrics; \"\" for none."),
         Key::later("admin_socket", Text, Default(r#""auto""#), "The Unix socket of the administration commands."),
         Key::later("admin_url", Text, Default(r#""""#), "An origin of its own for dashboard and API."),
-        Key::later("health_path", Pattern("^(/.*)?$"), Default(r#""""#), "\"/healthz\": answers at `listen`, whatever the host: 200, or 503 when stopping."),
+        Key::now("health_path", Pattern("^(/.*)?$"), Default(r#""""#), "\"/healthz\": answers at `listen`, whatever the host: 200, or 503 when stopping."),
         Key::now(
             "prefix",
             Pattern("^(/[A-Za-z0-9._~-]+)*$"),

@@ -36,20 +36,20 @@ pub(super) const SESSION: Section = Section {
             Default(r#""0s""#),
             "How much longer, knowingly, when the store is down.",
         ),
-        Key::later(
+        Key::now(
             "persistent",
             Flag,
             Default("false"),
             "true: the cookie survives the browser's end, for the session's lifetime.",
         ),
-        Key::later(
+        Key::now(
             "same_site",
             SAME_SITE,
             Default(r#""lax""#),
             "none: for frames on other sites; whatever is no GET, HEAD or OPTIONS must then come from the app's own pages.",
         ),
-        Key::later("cookie_name", Text, Default(r#""vestibule""#), "Goes out with a prefix, __Host- where it can."),
-        Key::later(
+        Key::now("cookie_name", Text, Default(r#""vestibule""#), "Goes out with a prefix, __Host- where it can."),
+        Key::now(
             "cookie_domain",
             Text,
             Default(r#""""#),

@@ -40,9 +40,6 @@ fn samples() -> Vec<(String, String)> {
     named.collect()
 }
 
-/// Samples of what a later version brings; each leaves this list as soon as it is accepted.
-const LATER: [&str; 2] = ["base-path.toml", "one-host.toml"];
-
 #[test]
 fn the_samples_are_accepted() {
     let folder = folder();
@@ -50,12 +47,6 @@ fn the_samples_are_accepted() {
     assert!(samples.len() >= 9, "{}", samples.len());
     for (name, text) in samples {
         let config = Config::load(&[write(&folder, &name, &text)]);
-        if LATER.contains(&name.as_str()) {
-            let faults = config.expect_err("accepted: take it off LATER, here and in tests/it/samples.rs").to_string();
-            let titles = faults.lines().filter(|line| line.starts_with("error: "));
-            assert!(titles.into_iter().all(|title| title.contains("not in this version")), "{name}: {faults}");
-            continue;
-        }
         let config = config.unwrap_or_else(|faults| panic!("{name}: {faults}"));
         assert!(config.warnings.is_empty(), "{name}: {:?}", config.warnings);
         conforms(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));

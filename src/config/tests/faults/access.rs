@@ -603,11 +603,13 @@ access = "public"
     25 | path = "/a%00"
        |        ^^^^^^^
 
-    error: `access` must be "public"
+    error: `access` must be "public", "optional", "anyone", "listed" or a table
       --> vestibule.toml:26:10
        |
     26 | access = "everybody"
        |          ^^^^^^^^^^^
+       |
+       = help: a table narrows: { allow = [{ group = "ops" }], deny = [] }
 
     error: `path` is not in the spelling that paths have when they are compared
       --> vestibule.toml:29:8
