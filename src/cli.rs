@@ -54,7 +54,7 @@ enum Command {
     /// Judge a configuration: every fault and warning, then what it means
     Check(check::Check),
     /// Say which route and rule decide about a request, and why
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
     /// Ask a running proxy whether it is well, as an exec probe does
     Health(health::Health),
     /// Print a script that completes commands and flags in a shell

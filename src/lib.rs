@@ -40,6 +40,14 @@
 //! and its own upstream connections. One background runtime owns whatever is
 //! shared and may wait: the provider client, discovery, the feed of endings, the
 //! ops listener. No socket outlives the runtime that opened it.
+//!
+//! # A new configuration
+//!
+//! [`config`] makes one immutable value of the files and remembers which they were;
+//! [`sidecar`] reads it again when they change, makes of it what requests are answered
+//! with, and puts that whole in the place of what each worker thread had
+//! (`gateway::current`). A request ends under the configuration that it came under;
+//! what goes on for longer is judged again (`gateway::let_through`).
 
 pub mod access;
 pub mod cli;

@@ -190,3 +190,39 @@ impl SigningAlgorithm {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn a_new_secret_or_another_use_of_claims_makes_no_other_provider_of_it() {
+        const APP: &str = "[[app]]\nid = \"wiki\"\npublic_url = \"https://wiki.example.com\"\n\
+                           upstream = \"http://127.0.0.1:8080\"\n";
+        let provider = |lines: &str, access: &str| {
+            let text = format!("[[provider]]\nid = \"company\"\n{lines}\n{APP}[app.access]\n{access}\n");
+            let config = Config::parse("vestibule.toml", &text).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+            config.providers[0].as_ref().clone()
+        };
+        let usual = "issuer = \"https://id.example.com\"\nclient_id = \"wiki\"\nclient_secret = \"s3cr3t\"";
+        let anyone = "policy = \"anyone\"";
+        let before = provider(usual, anyone);
+        assert_eq!(before, provider(usual, anyone));
+        for (lines, access, is_known) in [
+            (usual.replace("s3cr3t", "another"), anyone, true),
+            (format!("{usual}\nclient_auth = \"client_secret_post\""), anyone, true),
+            (format!("{usual}\nclaims = {{ user = \"email\" }}\ntrust_email = \"never\""), anyone, true),
+            (format!("{usual}\nuserinfo = \"never\"\ndisplay_name = \"Company\""), anyone, true),
+            (usual.to_owned(), "policy = \"listed\"\nallow = [{ claim = \"hd\", is = \"example.com\" }]", true),
+            (usual.replace("wiki", "docs"), anyone, false),
+            (usual.replace("id.example", "sso.example"), anyone, false),
+            (format!("{usual}\nscopes = [\"openid\"]"), anyone, false),
+            (format!("{usual}\ndiscovery_url = \"https://id.example.com/metadata\""), anyone, false),
+            (format!("{usual}\nid_token_signed_response_alg = \"ES256\""), anyone, false),
+        ] {
+            let after = provider(&lines, access);
+            assert_ne!(after, before, "{lines} {access}");
+            assert_eq!((after.is_known_as(&before), before.is_known_as(&after)), (is_known, is_known), "{lines}");
+        }
+    }
+}

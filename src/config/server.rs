@@ -249,6 +249,10 @@ fn parse_level(text: &str) -> Result<String, Wrong> {
     let wrong = |problem: String| {
         Wrong::new(problem).help("write a level (off, error, warn, info, debug, trace), or levels by module: \"info,vestibule::session=debug\"")
     };
+    // Before the filter sees it: it takes a name apart by bytes, and panics within a character of several.
+    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(wrong("must be one line of ASCII".to_owned()));
+    }
     EnvFilter::builder().parse(text).map_err(|error| wrong(format!("is no log filter: {error}")))?;
     for directive in text.split(',').filter(|directive| !directive.contains(['=', '[', ']', '{', '}', '"'])) {
         let directive = directive.trim();

@@ -72,221 +72,94 @@ enum Shape {
 }
 
 /// Every setting, in the order of the help.
-pub static SETTINGS: [Setting; 23] = {
-    use Shape::{Conditions, List, Secret, Text};
-    use Subject::{App, Process, Provider};
-    [
-        Setting {
-            name: "public-url",
-            value_name: "URL",
-            help: "Where visitors find the app",
-            subject: App,
-            key: &["public_url"],
-            shape: Text,
-            needed: Some("https://wiki.example.com"),
-        },
-        Setting {
-            name: "upstream",
-            value_name: "URL",
-            help: "Where the app's own server is: http://, https://, h2c:// or unix:/PATH",
-            subject: App,
-            key: &["upstream"],
-            shape: Text,
-            needed: Some("http://127.0.0.1:8080"),
-        },
-        Setting {
-            name: "app-name",
-            value_name: "NAME",
-            help: "What pages call the app; without it, its host",
-            subject: App,
-            key: &["name"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "access",
-            value_name: "POLICY",
-            help: "`anyone` whom the provider signs in, or `listed`: whom an --allow-* names",
-            subject: App,
-            key: &["access", "policy"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "allow-email",
-            value_name: "ADDRESSES",
-            help: "People who may enter, by verified address",
-            subject: App,
-            key: &["access", "allow"],
-            shape: Conditions("email"),
-            needed: None,
-        },
-        Setting {
-            name: "allow-email-domain",
-            value_name: "DOMAINS",
-            help: "Domains of verified addresses that may enter; `*.example.com` is what is below it",
-            subject: App,
-            key: &["access", "allow"],
-            shape: Conditions("email_domain"),
-            needed: None,
-        },
-        Setting {
-            name: "allow-group",
-            value_name: "GROUPS",
-            help: "Groups that may enter (names with a comma need a file)",
-            subject: App,
-            key: &["access", "allow"],
-            shape: Conditions("group"),
-            needed: None,
-        },
-        Setting {
-            name: "issuer",
-            value_name: "URL",
-            help: "The OpenID Provider, exactly as its metadata calls it",
-            subject: Provider,
-            key: &["issuer"],
-            shape: Text,
-            needed: Some("https://id.example.com"),
-        },
-        Setting {
-            name: "client-id",
-            value_name: "ID",
-            help: "The client id that the provider has given",
-            subject: Provider,
-            key: &["client_id"],
-            shape: Text,
-            needed: Some("wiki"),
-        },
-        Setting {
-            name: "client-secret",
-            value_name: "SECRET",
-            help: "The client secret itself",
-            subject: Provider,
-            key: &["client_secret"],
-            shape: Secret,
-            needed: None,
-        },
-        Setting {
-            name: "client-secret-file",
-            value_name: "FILE",
-            help: "The file of the client secret; without a secret, a public client",
-            subject: Provider,
-            key: &["client_secret_file"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "scopes",
-            value_name: "SCOPES",
-            help: "What is asked for; without it, openid,profile,email",
-            subject: Provider,
-            key: &["scopes"],
-            shape: List,
-            needed: None,
-        },
-        Setting {
-            name: "groups-claim",
-            value_name: "CLAIM",
-            help: "Where groups are, with dots into nested claims; without it, groups",
-            subject: Provider,
-            key: &["claims", "groups"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "trust-email",
-            value_name: "WHEN",
-            help: "When addresses count: `verified`, `always` or `never`; without it, verified",
-            subject: Provider,
-            key: &["trust_email"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "provider-ca-file",
-            value_name: "FILE",
-            help: "PEM certificates that the provider may show, beside the system's",
-            subject: Provider,
-            key: &["ca_file"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "listen",
-            value_name: "ADDRESSES",
-            help: "Where visitors come in; without it, 127.0.0.1:4180",
-            subject: Process,
-            key: &["server", "listen"],
-            shape: List,
-            needed: None,
-        },
-        Setting {
-            name: "ops-listen",
-            value_name: "ADDRESS",
-            help: "Where /livez, /readyz and /metrics are; without it, 127.0.0.1:4181; \"\" for none",
-            subject: Process,
-            key: &["server", "ops_listen"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "trusted-proxy",
-            value_name: "RANGES",
-            help: "Proxies whose X-Forwarded-* are believed: addresses, ranges or `unix`",
-            subject: Process,
-            key: &["server", "trusted_proxies"],
-            shape: List,
-            needed: None,
-        },
-        Setting {
-            name: "keys-secret",
-            value_name: "KEYS",
-            help: "The keys themselves",
-            subject: Process,
-            key: &["keys", "secret"],
-            shape: Secret,
-            needed: None,
-        },
-        Setting {
-            name: "keys-secret-file",
-            value_name: "FILE",
-            help: "The keys that seal cookies, one a line; without them, made at each start",
-            subject: Process,
-            key: &["keys", "secret_file"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "store-url",
-            value_name: "URL",
-            help: "Where sessions are kept: memory:",
-            subject: Process,
-            key: &["store", "url"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "log-level",
-            value_name: "LEVEL",
-            help: "How much is logged; without it, info",
-            subject: Process,
-            key: &["log", "level"],
-            shape: Text,
-            needed: None,
-        },
-        Setting {
-            name: "log-format",
-            value_name: "FORMAT",
-            help: "`auto` (human on a terminal, json elsewhere), `human` or `json`",
-            subject: Process,
-            key: &["log", "format"],
-            shape: Text,
-            needed: None,
-        },
-    ]
-};
+pub static SETTINGS: [Setting; 23] = [
+    Setting::app("public-url", "URL", &["public_url"])
+        .needed("https://wiki.example.com")
+        .says("Where visitors find the app"),
+    Setting::app("upstream", "URL", &["upstream"])
+        .needed("http://127.0.0.1:8080")
+        .says("Where the app's own server is: http://, https://, h2c:// or unix:/PATH"),
+    Setting::app("app-name", "NAME", &["name"]).says("What pages call the app; without it, its host"),
+    Setting::app("access", "POLICY", &["access", "policy"])
+        .says("`anyone` whom the provider signs in, or `listed`: whom an --allow-* names"),
+    Setting::app("allow-email", "ADDRESSES", &["access", "allow"])
+        .conditions("email")
+        .says("People who may enter, by verified address"),
+    Setting::app("allow-email-domain", "DOMAINS", &["access", "allow"])
+        .conditions("email_domain")
+        .says("Domains of verified addresses that may enter; `*.example.com` is what is below it"),
+    Setting::app("allow-group", "GROUPS", &["access", "allow"])
+        .conditions("group")
+        .says("Groups that may enter (names with a comma need a file)"),
+    Setting::provider("issuer", "URL", &["issuer"])
+        .needed("https://id.example.com")
+        .says("The OpenID Provider, exactly as its metadata calls it"),
+    Setting::provider("client-id", "ID", &["client_id"])
+        .needed("wiki")
+        .says("The client id that the provider has given"),
+    Setting::provider("client-secret", "SECRET", &["client_secret"]).secret().says("The client secret itself"),
+    Setting::provider("client-secret-file", "FILE", &["client_secret_file"])
+        .says("The file of the client secret; without a secret, a public client"),
+    Setting::provider("scopes", "SCOPES", &["scopes"])
+        .list()
+        .says("What is asked for; without it, openid,profile,email"),
+    Setting::provider("groups-claim", "CLAIM", &["claims", "groups"])
+        .says("Where groups are, with dots into nested claims; without it, groups"),
+    Setting::provider("trust-email", "WHEN", &["trust_email"])
+        .says("When addresses count: `verified`, `always` or `never`; without it, verified"),
+    Setting::provider("provider-ca-file", "FILE", &["ca_file"])
+        .says("PEM certificates that the provider may show, beside the system's"),
+    Setting::process("listen", "ADDRESSES", &["server", "listen"])
+        .list()
+        .says("Where visitors come in; without it, 127.0.0.1:4180"),
+    Setting::process("ops-listen", "ADDRESS", &["server", "ops_listen"])
+        .says("Where /livez, /readyz and /metrics are; without it, 127.0.0.1:4181; \"\" for none"),
+    Setting::process("trusted-proxy", "RANGES", &["server", "trusted_proxies"])
+        .list()
+        .says("Proxies whose X-Forwarded-* are believed: addresses, ranges or `unix`"),
+    Setting::process("keys-secret", "KEYS", &["keys", "secret"]).secret().says("The keys themselves"),
+    Setting::process("keys-secret-file", "FILE", &["keys", "secret_file"])
+        .says("The keys that seal cookies, one a line; without them, made at each start"),
+    Setting::process("store-url", "URL", &["store", "url"]).says("Where sessions are kept: memory:"),
+    Setting::process("log-level", "LEVEL", &["log", "level"]).says("How much is logged; without it, info"),
+    Setting::process("log-format", "FORMAT", &["log", "format"])
+        .says("`auto` (human on a terminal, json elsewhere), `human` or `json`"),
+];
 
 impl Setting {
+    const fn app(name: &'static str, value_name: &'static str, key: &'static [&'static str]) -> Self {
+        Self { name, value_name, help: "", subject: Subject::App, key, shape: Shape::Text, needed: None }
+    }
+
+    const fn provider(name: &'static str, value_name: &'static str, key: &'static [&'static str]) -> Self {
+        Self { subject: Subject::Provider, ..Self::app(name, value_name, key) }
+    }
+
+    const fn process(name: &'static str, value_name: &'static str, key: &'static [&'static str]) -> Self {
+        Self { subject: Subject::Process, ..Self::app(name, value_name, key) }
+    }
+
+    const fn says(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    const fn list(self) -> Self {
+        Self { shape: Shape::List, ..self }
+    }
+
+    const fn conditions(self, key: &'static str) -> Self {
+        Self { shape: Shape::Conditions(key), ..self }
+    }
+
+    const fn secret(self) -> Self {
+        Self { shape: Shape::Secret, ..self }
+    }
+
+    /// There is no app or provider without it; `example` is what the fault shows.
+    const fn needed(self, example: &'static str) -> Self {
+        Self { needed: Some(example), ..self }
+    }
+
     /// The name of its flag, without the dashes; `None` for a secret.
     pub fn flag(&self) -> Option<&'static str> {
         (self.shape != Shape::Secret).then_some(self.name)

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::{
     access::{Narrowing, RouteAccess},
-    app::{BasePath, Paths, Scheme, SessionCookie, Slashes},
+    app::{BasePath, Encoding, Paths, Preset, Scheme, SessionCookie, Slashes},
     provider::{ClientAuth, TrustEmail, UserInfo},
     session::{CookieReach, Persistence, SameSite},
     upstream::{UpstreamUrl, Verification},
@@ -127,10 +127,38 @@ fn what_is_not_written_has_the_defaults_of_the_contract() {
     assert!(app.sign_out.default_url.is_none() && app.sign_out.further_urls.is_empty());
     assert!(Arc::ptr_eq(&app.providers[0], provider));
     assert_eq!((app.limits.body_bytes, app.limits.connect), (None, Duration::from_secs(5)));
+    let headers = &app.headers;
+    assert_eq!((headers.preset, headers.encoding, headers.authorization), (Preset::Forwarded, Encoding::Percent, None));
+    assert!(headers.drop.is_empty() && headers.set.is_empty() && headers.pass_groups.is_empty());
+    assert!(!headers.assertion && !headers.access_token && provider.kept_tokens.is_empty());
+    assert_eq!(app.cache, Cache::Private);
     assert_eq!(app.limits.first_byte, Some(Duration::from_mins(5)));
     assert_eq!(app.limits.idle, Some(Duration::from_hours(1)));
     // The store is in memory because nobody said anything, and that is worth a line.
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+}
+
+#[test]
+fn a_provider_keeps_the_claims_and_tokens_that_its_own_apps_are_told() {
+    let second = "\n[[provider]]\nid = \"partners\"\nissuer = \"https://id.example.net\"\nclient_id = \"x\"\n\
+                  [[app]]\nid = \"files\"\nproviders = [\"partners\"]\npublic_url = \"https://files.example.com\"\n\
+                  upstream = \"http://127.0.0.1:1\"\n[app.access]\npolicy = \"anyone\"\n\
+                  [app.headers]\nauthorization = \"id_token\"\nset = { X-Floor = { claim = \"office.floor\" } }\n";
+    let first = MINIMAL.replace("id = \"wiki\"\npublic", "id = \"wiki\"\nproviders = [\"company\"]\npublic");
+    let access_token = "\n[app.headers]\naccess_token = true\nset = { X-Number = { claim = \"number\" } }\n";
+    let config = accepted(&format!("{first}{access_token}{second}"));
+    let kept: Vec<_> = config
+        .providers
+        .iter()
+        .map(|provider| (provider.id.as_str(), provider.kept_tokens.as_slice(), provider.kept_claims.as_slice()))
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            ("company", &[BearerToken::AccessToken][..], &["number".to_owned()][..]),
+            ("partners", &[BearerToken::IdToken], &["office.floor".to_owned()]),
+        ]
+    );
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl<'a> Documents<'a> {
     fn kept(&self, path: &str, provider: &Provider) -> Option<(String, Value)> {
         let value = self.find(path)?;
         if value.to_string().len() > MAX_KEPT {
-            tracing::warn!(provider = %provider.id, claim = path, "a claim above 4 KiB is left out: no rule can match it");
+            tracing::warn!(provider = %provider.id, claim = path, "a claim above 4 KiB is left out: no rule can match it and no header has it");
             return None;
         }
         Some((path.to_owned(), value.clone()))

@@ -41,6 +41,7 @@ mod paths;
 mod readme;
 mod reload;
 mod restarts;
+mod routes;
 mod sign_in;
 mod sign_out;
 mod smuggling;

@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 use vestibule::config::Config;
 
 /// The commands of the README, and what runs each.
-const COMMANDS: [(&str, &str); 5] = [
+const COMMANDS: [(&str, &str); 6] = [
     ("cargo run --release --example demo", ".ci/run, and examples/demo's own tests"),
     ("tests/run", ".ci/run"),
     ("vestibule check --config vestibule.toml", "commands.rs"),
@@ -20,6 +20,7 @@ const COMMANDS: [(&str, &str); 5] = [
          --allow-email-domain example.com",
         "one_app.rs",
     ),
+    ("vestibule explain --app wiki --as ann@example.com GET /public/..%2fadmin", "routes.rs"),
 ];
 
 /// What the README tells people to type, each command on one line.

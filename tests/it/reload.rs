@@ -14,7 +14,7 @@ use vestibule::meter::Reload;
 
 use crate::{
     demo::provider::people::{ADA, GRACE},
-    harness::{RawClient, Request, Stage, upstream::Answer},
+    harness::{RawClient, Request, Stage, client::connect_tls, pki::Authority, upstream::Answer},
 };
 
 /// Takes a configuration in which one text stands for another.
@@ -167,4 +167,25 @@ async fn limits_prefix_and_hosts_are_those_of_the_new_configuration() {
         found.push((statuses, ours));
     }
     assert_eq!(found, [(vec![200, 200, 421], vec![true, false]), (vec![414, 421, 200], vec![false, true])]);
+}
+
+#[tokio::test]
+async fn tls_neither_begins_nor_ends_by_a_line_that_comes_or_goes() {
+    let authority = Authority::new();
+    let identity = authority.issue("wiki.test");
+    let section = format!("[server.tls]\n{}", identity.lines());
+    let stage = Stage::builder().public_host("wiki.test").public("/**");
+    let stage = stage.tls(&identity.lines(), authority.root.clone()).start().await;
+    let request = Request::get("/page").to_host(stage.authority());
+    replace(&stage, &section, "").await;
+    let (mut client, shown) =
+        connect_tls(stage.door_address(), "wiki.test", &authority.root).await.expect("TLS, as before");
+    assert_eq!((client.exchange(&request).await.status, &shown), (200, &identity.certificate));
+    let mut clear = stage.connect().await;
+    clear.send(request.bytes()).await;
+    assert!(!clear.until_closed().await.starts_with(b"HTTP/1.1 200"), "nothing is said in the clear");
+
+    let stage = Stage::builder().public("/**").start().await;
+    assert_eq!(stage.door.reload(|text| format!("{text}\n{section}")).await, Reload::Taken);
+    assert_eq!(stage.send(Request::get("/page")).await.status, 200, "in the clear, as before");
 }

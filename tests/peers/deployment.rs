@@ -47,6 +47,7 @@ pub(crate) struct Plan {
     tls: String,
     provider: String,
     app: String,
+    headers: String,
     routes: String,
 }
 
@@ -65,6 +66,7 @@ impl Plan {
             tls: none(),
             provider: none(),
             app: none(),
+            headers: none(),
             routes: none(),
         }
     }
@@ -130,6 +132,11 @@ impl Plan {
         Self { routes: tables.to_owned(), ..self }
     }
 
+    /// `[app.headers]`
+    pub(crate) fn headers(self, lines: &str) -> Self {
+        Self { headers: format!("[app.headers]\n{lines}\n"), ..self }
+    }
+
     /// Everything is public: for tests that are about something else than who enters.
     pub(crate) fn public(self) -> Self {
         self.routes("[[app.route]]\npath = \"/**\"\naccess = \"public\"\n")
@@ -163,7 +170,8 @@ impl Plan {
 
     /// Its file, before an app that is there.
     pub(crate) fn configuration(&self, app: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, tls, provider, app: lines, routes, .. } = self;
+        let Self { listen, public_url, provider_address, server, tls, provider, app: lines, headers, routes, .. } =
+            self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
@@ -193,6 +201,8 @@ id = "app"
 public_url = "{public_url}"
 upstream = "{upstream}"
 {lines}
+
+{headers}
 [app.access]
 {ACCESS}
 {routes}"#

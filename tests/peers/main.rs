@@ -21,6 +21,7 @@ mod process;
 mod provider;
 mod visitor;
 
+mod assertion;
 mod below_a_path;
 mod check_online;
 mod forward_auth;

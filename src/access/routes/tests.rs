@@ -271,6 +271,22 @@ fn no_spelling_slips_past_a_route_that_narrows() {
 }
 
 #[test]
+fn where_only_some_take_a_path_for_a_routes_the_others_go_on() {
+    let narrows = |path: &str| Route { access: narrowed("ops"), ..route(path, None) };
+    let routes = compile(Policy::Anyone, &[narrows("/Admin/**"), narrows("/admin/**"), narrows("/**")]);
+    for (target, tables, first) in [
+        ("/admin/x", &[0, 1][..], Some(0)),
+        ("/Admin/x", &[0], Some(0)),
+        ("/ADMIN/x", &[0, 2], Some(0)),
+        ("/ADMINX", &[2], Some(2)),
+        ("/%2561dmin", &[0, 1, 2], Some(0)),
+    ] {
+        let demand = demand(&routes, &Method::GET, target).unwrap_or_else(|error| panic!("{target}: {error}"));
+        assert_eq!((demand.tables().collect::<Vec<_>>(), demand.route()), (tables.to_vec(), first), "{target}");
+    }
+}
+
+#[test]
 fn what_opens_less_closes_to_what_opens_more_after_it() {
     let anyone = Route { access: RouteAccess::Policy(Policy::Anyone), ..route("/docs/internal/**", None) };
     let routes = compile(Policy::Listed, &[anyone, route("/docs/**", None)]);
@@ -342,7 +358,7 @@ fn matching_costs_the_same_for_one_route_and_for_ten_thousand() {
         let target = Target::parse(&path.parse().expect(path)).expect(path);
         let visited = |count: usize| -> usize {
             let routes = compile(Policy::Listed, &large(count));
-            target.readings().map(|reading| routes.trie.walk(reading.segments(), &mut |_| {})).sum()
+            target.readings().map(|reading| routes.trie.walk(reading, &mut |_| {})).sum()
         };
         let (few, many) = (visited(10), visited(10_000));
         assert_eq!(visited(1_000), many, "{path}");
@@ -355,7 +371,7 @@ fn what_a_path_costs_is_bounded_by_the_patterns_and_not_by_the_path() {
     let routes = compile(Policy::Listed, &large(1_000));
     let long = format!("/team5/{}", "a/".repeat(8_000));
     let target = Target::parse(&long.parse().expect("a target")).expect("a target");
-    let visited: usize = target.readings().map(|r| routes.trie.walk(r.segments(), &mut |_| {})).sum();
+    let visited: usize = target.readings().map(|r| routes.trie.walk(r, &mut |_| {})).sum();
     assert!(visited <= 4, "{visited}");
     // A thousand routes for one path: the first that serves the method ends the look at them.
     let same: Vec<_> = (0..1_000).map(|_| route("/a/**", None)).collect();

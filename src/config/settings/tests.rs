@@ -1,5 +1,7 @@
 use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt as _, path::PathBuf};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::config::{Config, Origin, Policy, provider::ClientAuth};
 
@@ -380,7 +382,9 @@ fn a_variable_that_is_no_text_is_a_fault_only_where_it_would_be_read() {
 }
 
 #[test]
-fn an_empty_secret_is_a_fault_and_no_public_client() {
+fn a_secret_that_is_empty_or_given_twice_is_a_fault() {
+    let both = Start::one_app().variable("VESTIBULE_CLIENT_SECRET", "x").variable("VESTIBULE_CLIENT_SECRET_FILE", "y");
+    assert!(both.refused().starts_with("error: `client_secret` and `client_secret_file` are both set\n"));
     let faults = Start::one_app().variable("VESTIBULE_CLIENT_SECRET", "").refused();
     assert!(faults.starts_with("error: `client_secret` is empty\n"), "{faults}");
 }
@@ -407,4 +411,25 @@ fn the_environment_names_files_where_no_flag_does() {
     assert_eq!(by_flag.files, [PathBuf::from("y.toml")]);
     let empty = Origin::of(Vec::new(), |_| Vec::new(), [("VESTIBULE_CONFIG".into(), OsString::new())]);
     assert_eq!(empty.files, Vec::<PathBuf>::new(), "no default lies in this folder");
+}
+
+#[test]
+fn a_level_that_the_log_filter_would_stumble_over_is_a_fault() {
+    // Found by the test below: tracing-subscriber 0.3.23 slices it within a character.
+    let faults = Start::one_app().flag("log-level", "\tΣ=").refused();
+    assert!(faults.starts_with("error: `level` must be one line of ASCII\n"), "{faults}");
+}
+
+proptest! {
+    /// Nothing that can be typed or set makes the reader or the renderer panic, and each fault can be shown.
+    #[test]
+    fn any_value_is_answered(
+        values in proptest::collection::vec((0..SETTINGS.len(), "[\\PC\n\t ,é\u{85}\u{2003}]{0,12}"), 1..6),
+    ) {
+        let environment = values.iter().map(|(setting, value)| (SETTINGS[*setting].variable().into(), value.into()));
+        let start = Start { environment: environment.collect(), ..Start::with_flags(&[]) };
+        if let Err(faults) = start.read() {
+            prop_assert!(faults.contains("the configuration has"));
+        }
+    }
 }

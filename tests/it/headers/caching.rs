@@ -13,7 +13,7 @@ const ANSWERS: [(&str, &[&str]); 7] = [
     ("Cache-Control: max-age=60\r\nSurrogate-Control: max-age=600\r\n", &["private, max-age=60"]),
     ("Cache-Control: no-store\r\n", &["no-store"]),
     ("Expires: Fri, 15 Jan 2027 09:00:00 GMT\r\n", &["private"]),
-    ("Last-Modified: Thu, 14 Jan 2027 08:00:00 GMT\r\n", &["private"]),
+    ("Last-Modified: Thu, 14 Jan 2027 08:00:00 GMT\r\n", &[]),
 ];
 
 const SHARED: [&str; 4] = ["cdn-cache-control", "surrogate-control", "cloudflare-cdn-cache-control", "x-accel-expires"];

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{RawClient, Signal, Stage, wire::Complete};
+use crate::harness::{RawClient, Request, Signal, Stage, wire::Complete};
 
 /// Heads that hyper does not parse, with the bare answer that it gives; `canary` is in all of them.
 const UNPARSABLE: [(&str, u16); 5] = [
@@ -33,6 +33,8 @@ async fn what_the_parser_refuses_is_answered_bare_counted_and_logged() {
         assert!(client.until_closed().await.is_empty(), "{head:?}");
     }
     assert_eq!(stage.upstream.take().len(), 0);
+    // A visitor sees the end a moment before it is counted, by the one worker that now answers this.
+    assert_eq!(stage.send(Request::get("/")).await.status, 200);
     let counted = format!("vestibule_refusals_total{{app=\"\",reason=\"unparsable\"}} {}\n", UNPARSABLE.len());
     let metrics = stage.metrics().await;
     assert!(metrics.contains(&counted), "{metrics}");
