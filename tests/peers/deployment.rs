@@ -25,7 +25,7 @@ const ACCESS: &str = r#"
 pub(crate) struct Deployment {
     /// The app behind it.
     pub(crate) app: App,
-    /// The app's public URL, without a slash at its end.
+    /// The app's public URL, without a slash at its end: its origin, unless it lies below a path.
     pub(crate) origin: String,
     /// Where the provider is, or will be.
     pub(crate) provider_address: SocketAddr,
@@ -46,6 +46,7 @@ pub(crate) struct Plan {
     server: String,
     tls: String,
     provider: String,
+    app: String,
     headers: String,
     routes: String,
 }
@@ -64,6 +65,7 @@ impl Plan {
             server: none(),
             tls: none(),
             provider: none(),
+            app: none(),
             headers: none(),
             routes: none(),
         }
@@ -92,6 +94,16 @@ impl Plan {
     /// Somebody stands in front, and visitors know that one's address.
     pub(crate) fn public_url(self, public_url: &str) -> Self {
         Self { public_url: public_url.to_owned(), ..self }
+    }
+
+    /// A path that the app lies below.
+    pub(crate) fn public_path(self, path: &str) -> Self {
+        Self { public_url: format!("{}{path}", self.public_url), ..self }
+    }
+
+    /// `[[app]]`
+    pub(crate) fn app(self, lines: &str) -> Self {
+        Self { app: format!("{}{lines}\n", self.app), ..self }
     }
 
     /// Another upstream than the tests' own app.
@@ -158,7 +170,8 @@ impl Plan {
 
     /// Its file, before an app that is there.
     pub(crate) fn configuration(&self, app: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, tls, provider, headers, routes, .. } = self;
+        let Self { listen, public_url, provider_address, server, tls, provider, app: lines, headers, routes, .. } =
+            self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
@@ -187,6 +200,7 @@ client_secret = "{CLIENT_SECRET}"
 id = "app"
 public_url = "{public_url}"
 upstream = "{upstream}"
+{lines}
 
 {headers}
 [app.access]

@@ -22,6 +22,7 @@ mod provider;
 mod visitor;
 
 mod assertion;
+mod below_a_path;
 mod check_online;
 mod forward_auth;
 mod grpc;
