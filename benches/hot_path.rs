@@ -16,11 +16,12 @@ use vestibule::{
     access::{AppRules, Decision, SignedIn, Standing},
     clock::Clock,
     config::Config,
-    forward::{Front, IdentityHeaders, upstream_head},
+    forward::{AssertionSigner, Front, IdentityHeaders, upstream_head},
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
     meter::Meter,
     random::Random,
     request::{Client, Fields, Peer, Target, framing},
+    seal::KeyRing,
     session::{CookieSecret, Guest, NewSession, Recent, Sessions, Tokens, cookie::CookieNames},
     store::MemoryStore,
 };
@@ -106,7 +107,8 @@ fn fixture() -> Fixture {
         std::thread::yield_now();
     }
     let heads = (0..SESSIONS).map(|n| background.block_on(signed_in(&sessions, &config, &names, n))).collect();
-    let front = Front::new(app, &rules);
+    let signer = AssertionSigner::new(&KeyRing::generated(&Random::system()), background.handle().clone());
+    let front = Front::new(app, &rules, &Arc::new(signer));
     Fixture { _background: background, rules, front, names, clock, sessions, recent, heads, config }
 }
 
@@ -160,7 +162,7 @@ impl Fixture {
             let secret = CookieSecret::parse(cookie).expect("our own spelling");
             let found = self.sessions.resolve(app, &secret).now_or_never().expect("it is in memory");
             let session = found.expect("the store is up").expect("it lives");
-            let made = (self.rules.judge(session.visitor()), self.front.identity_headers(session.visitor()));
+            let made = (self.rules.judge(session.visitor()), self.front.identity_headers(&session));
             self.recent.keep(tag, session, made)
         })
     }
@@ -181,6 +183,7 @@ impl Fixture {
 fn hot_path(criterion: &mut Criterion) {
     let fixture = fixture();
     let peer = Peer::new(IpAddr::from([127, 0, 0, 1]), &[]);
+    let started = fixture.clock.moment();
     let mut turn = (0..SESSIONS).cycle().map(|n| &fixture.heads[n * 7919 % SESSIONS]);
     let hot = fixture.heads[0].clone();
 
@@ -207,7 +210,7 @@ fn hot_path(criterion: &mut Criterion) {
             |headers| {
                 let id = HeaderValue::from_static("0123456789abcdef");
                 let removals = Fields::read(&headers).into_removals();
-                upstream_head(&fixture.front, Some(&session.made().1), &client, id, headers, removals)
+                upstream_head(&fixture.front, Some(&session.made().1), &client, (id, started), headers, removals)
             },
             BatchSize::SmallInput,
         );
@@ -225,7 +228,7 @@ fn hot_path(criterion: &mut Criterion) {
                 let decision = fixture.decide(&target, client.address(), &session);
                 assert!(matches!(decision, Decision::Permit(_)), "they are on the list");
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session.made().1), &client, id, head.headers, removals)
+                upstream_head(&fixture.front, Some(&session.made().1), &client, (id, started), head.headers, removals)
             },
             BatchSize::SmallInput,
         );

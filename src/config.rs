@@ -35,7 +35,7 @@ mod written;
 mod tests;
 
 pub use access::{Access, Condition, Policy, Route, RouteAccess};
-pub use app::{App, AppLimits};
+pub use app::{App, AppLimits, BearerToken, Cache, Headers};
 pub use fault::Faults;
 pub use listen::{Listen, UnixPeers, UnixSocket};
 pub use provider::Provider;
@@ -144,14 +144,14 @@ fn read(root: &Section<'_>) -> Reading<Config> {
     let providers = providers.read.into_iter().collect::<Reading<Vec<_>>>();
     let (server, apps) = (server?, apps?);
     check_apps(root.report(), &server, &apps)?;
-    let providers = keep_wanted_claims(providers?, &apps);
+    let providers = keep_what_is_wanted(providers?, &apps);
     store?;
     Ok(Config {
         server,
         log: log?,
         keys: keys?,
         session: session?,
-        apps: apps.into_iter().map(|app| Arc::new(app.complete(&providers))).collect(),
+        apps: apps.into_iter().map(|app| Arc::new(app.complete(root.report(), &providers))).collect(),
         providers,
         warnings: Vec::new(),
     })
@@ -202,14 +202,19 @@ fn is_same(listen: &Listen, host: &str, port: u16) -> bool {
     listen.port() != 0 && listen.port() == port && host.parse().is_ok_and(reaches)
 }
 
-/// Sessions keep the claims that conditions of any app name, and no others.
-fn keep_wanted_claims(providers: Vec<Provider>, apps: &[app::Draft]) -> Vec<Arc<Provider>> {
+/// Sessions keep the claims and tokens that some app wants, and no others.
+fn keep_what_is_wanted(providers: Vec<Provider>, apps: &[app::Draft]) -> Vec<Arc<Provider>> {
     let keep = |mut provider: Provider| {
         let wanted = apps.iter().flat_map(|app| app.wanted_claims(&provider.id));
         let mut kept: Vec<_> = wanted.map(str::to_owned).collect();
         kept.sort();
         kept.dedup();
         provider.kept_claims = kept;
+        let is_handed_over = |token: &BearerToken| {
+            apps.iter().any(|app| app.is_for(&provider.id) && app.app().headers.hands_over(*token))
+        };
+        provider.kept_tokens =
+            [BearerToken::IdToken, BearerToken::AccessToken].into_iter().filter(is_handed_over).collect();
         Arc::new(provider)
     };
     providers.into_iter().map(keep).collect()

@@ -22,13 +22,14 @@ use thiserror::Error;
 
 use crate::{
     access::{AppRules, Holder, MethodOverrides, Permit},
-    config::{self, upstream::UpstreamUrl},
-    identity::Visitor,
-    request::{self, Client, Removals, Target, Upgrade, client::Trust},
-    session::{Pulse, Sessions},
+    clock::Moment,
+    config::{self, Cache, app::Setting, upstream::UpstreamUrl},
+    request::{self, Client, Removals, ReservedNames, Target, Upgrade, client::Trust},
+    session::{Pulse, Session, Sessions},
     upstream::{self, Affinity, Claim, Person, RequestBody, ResponseBody, Upstream},
 };
 
+mod assertion;
 mod identity_headers;
 mod request_head;
 mod response_head;
@@ -36,8 +37,10 @@ mod tunnel;
 
 pub use tunnel::Tunnel;
 
+pub use assertion::AssertionSigner;
 pub use identity_headers::IdentityHeaders;
 
+use identity_headers::Telling;
 use response_head::{Origins, Protection};
 
 /// What is the same for all requests of one app, prepared at load.
@@ -53,13 +56,26 @@ pub struct Front {
     port: HeaderValue,
     /// The upstream's own `Host`, where the visitor's is not preserved.
     upstream_host: Option<HeaderValue>,
+    /// What the app is told of its visitors.
+    telling: Telling,
+    /// What it is told with each request, whoever sends it.
+    constants: Box<[(HeaderName, HeaderValue)]>,
+    /// The names that its visitors must not use; `None` where it has none of its own.
+    reserved: Option<Arc<ReservedNames>>,
+    /// What becomes of its words to shared caches.
+    cache: Cache,
 }
 
 impl Front {
     /// Prepares an app.
-    pub fn new(app: &config::App, rules: &AppRules) -> Self {
+    pub fn new(app: &Arc<config::App>, rules: &AppRules, signer: &Arc<AssertionSigner>) -> Self {
+        let constants = app.headers.set.iter().filter_map(|(name, setting)| Some((name.clone(), constant(setting)?)));
         let upstream = app.upstream.as_ref();
         Self {
+            telling: Telling::new(app, signer),
+            constants: constants.collect(),
+            reserved: ReservedNames::new(app.headers.reserved()).map(Arc::new),
+            cache: app.cache,
             method_overrides: rules.method_overrides(),
             idle: app.limits.idle,
             upgrade_origins: app
@@ -79,13 +95,23 @@ impl Front {
     }
 
     /// What the upstream will be told of a visitor: made once a session, used for each of its requests.
-    pub fn identity_headers(&self, visitor: &Visitor) -> IdentityHeaders {
-        identity_headers::prepare(visitor)
+    pub fn identity_headers(&self, session: &Session) -> IdentityHeaders {
+        self.telling.prepare(session.visitor(), session.tokens())
     }
 
-    /// The headers by which the app learns of a visitor, whether or not it is told anything in them.
-    pub fn identity_names(&self) -> impl Iterator<Item = &'static HeaderName> {
-        identity_headers::NAMES.into_iter()
+    /// Every header in which the app may be told something, whether or not it is at the moment.
+    pub fn identity_names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.telling.names()
+    }
+
+    /// Tells the app who is there, in a head from which whatever a visitor said about that is gone.
+    pub fn tell(&self, headers: &mut HeaderMap, identity: Option<&IdentityHeaders>, now: Moment) {
+        for (name, value) in &self.constants {
+            headers.insert(name, value.clone());
+        }
+        if let Some(identity) = identity {
+            identity.put_into(headers, now);
+        }
     }
 
     /// Whether an upgrade is asked for by a page of the app itself, or of an origin that it allows. A browser, which
@@ -94,6 +120,15 @@ impl Front {
     pub fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
         let ours = |origin: &HeaderValue| self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
         headers.get_all(ORIGIN).iter().all(ours)
+    }
+}
+
+/// A value of `set` that is the same for everybody.
+fn constant(setting: &Setting) -> Option<HeaderValue> {
+    match setting {
+        Setting::Claim(_) => None,
+        Setting::Value(value) => Some(value.clone()),
+        Setting::Basic(credential) => Some(credential.header()),
     }
 }
 
@@ -113,6 +148,8 @@ pub struct Passage<'a> {
     pub affinity: &'a Affinity,
     /// Its name in our log.
     pub request_id: HeaderValue,
+    /// When it came.
+    pub started: Moment,
     /// Its head.
     pub head: http::request::Parts,
     /// What of the head ends here.
@@ -157,8 +194,9 @@ pub enum Error {
 
 /// Sends a request through. The answer must not outlive the session that it is for.
 pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -> Result<Forwarded, Error> {
-    let Passage { permit, session, sessions, target, client, affinity, request_id, mut head, removals, upgrade, body } =
-        passage;
+    let Passage { permit, session, sessions, target, client, affinity, request_id, started, .. } = passage;
+    let Passage { mut head, removals, upgrade, body, .. } = passage;
+    let body = body.without_trailers(front.reserved.as_ref());
     if upgrade.is_some() && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
     }
@@ -174,7 +212,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     let identity = session.map(|session| session.identity);
     // Who has a body to send and waits for a word goes on waiting, now for the upstream's.
     let expects = !body.is_end_stream() && head.version >= Version::HTTP_11 && head.headers.contains_key(EXPECT);
-    head.headers = upstream_head(front, identity, client, request_id, head.headers, removals);
+    head.headers = upstream_head(front, identity, client, (request_id, started), head.headers, removals);
     if expects {
         head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
@@ -195,10 +233,10 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         // An answer that was on its way when the session ended is nobody's any more.
         return Err(Error::SessionEnded);
     }
-    let protection = match permit.holder() {
-        Holder::Anybody => Protection::Public,
+    let protection = match (front.cache, permit.holder()) {
+        (Cache::AsIs, _) | (Cache::Private, Holder::Anybody) => Protection::Public,
         // An optional route answers some visitors differently than others.
-        Holder::Anonymous | Holder::Session(_) => Protection::Protected,
+        (Cache::Private, Holder::Anonymous | Holder::Session(_)) => Protection::Protected,
     };
     let Some((upgrade, visitor)) = offered.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) else {
         return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, protection)));
@@ -239,14 +277,15 @@ pub fn upstream_head(
     front: &Front,
     identity: Option<&IdentityHeaders>,
     client: &Client<'_>,
-    request_id: HeaderValue,
+    (request_id, started): (HeaderValue, Moment),
     mut headers: HeaderMap,
     removals: Removals,
 ) -> HeaderMap {
     request_head::cleanse(&mut headers, removals, front.method_overrides);
-    request_head::set(&mut headers, front, client, request_id);
-    for (name, value) in identity.into_iter().flat_map(IdentityHeaders::iter) {
-        headers.insert(name, value.clone());
+    if let Some(reserved) = &front.reserved {
+        reserved.remove_from(&mut headers);
     }
+    request_head::set(&mut headers, front, client, request_id);
+    front.tell(&mut headers, identity, started);
     headers
 }

@@ -141,6 +141,7 @@ async fn walk(
                 client: &client,
                 affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
+                started: visit.trace.started,
                 upgrade: fields.upgrade(&head),
                 removals: fields.into_removals(),
                 head,

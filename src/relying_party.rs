@@ -120,6 +120,8 @@ pub struct SignedIn {
     pub auth_time: Option<Timestamp>,
     /// Proves to the provider which session a sign-out means.
     pub id_token: Secret<String>,
+    /// When it expires.
+    pub id_token_expires_at: Timestamp,
     /// Opens the provider's APIs.
     pub access_token: Secret<String>,
     /// Gets new tokens.
@@ -218,6 +220,7 @@ impl RelyingParty {
             sid: id_token.session_id,
             auth_time: id_token.auth_time,
             id_token: tokens.id_token,
+            id_token_expires_at: id_token.expires_at,
             access_token: tokens.access_token,
             refresh_token: tokens.refresh_token,
             expires_in: tokens.expires_in,

@@ -16,6 +16,7 @@
 //! | how far has its body come? | [`Body`], [`Bodies`] |
 //! | what can its sender do with our own answer? | [`Audience`] |
 //! | what is this header to us? | [`HeaderKind`] |
+//! | and to this app? | [`ReservedNames`] |
 //! | which protocols does it offer to change to? | [`Upgrade`] |
 //! | does a browser ask before it asks? | [`is_preflight`] |
 //! | which request does a proxy ask about? | [`original`] |
@@ -34,6 +35,7 @@ pub mod http2;
 mod limits;
 pub mod original;
 mod preflight;
+mod reserved;
 mod target;
 mod upgrade;
 
@@ -46,5 +48,6 @@ pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
 pub use preflight::is_preflight;
+pub use reserved::ReservedNames;
 pub use target::{Place, Readers, Reading, Target, TargetError};
 pub use upgrade::{Protocol, Upgrade};

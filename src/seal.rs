@@ -28,6 +28,10 @@ use aws_lc_rs::{
 
 use crate::{random::Random, secret::Secret};
 
+mod signing;
+
+pub use signing::{SigningKey, SigningKeys};
+
 const VERSION: u8 = 1;
 const KEY_ID_LEN: usize = 4;
 const SALT_LEN: usize = 16;

@@ -60,6 +60,7 @@ pub struct Session {
     created_at: Timestamp,
     auth_time: Option<Timestamp>,
     landed: Option<Landed>,
+    tokens: Option<Box<Tokens>>,
     pulse: Pulse,
 }
 
@@ -124,6 +125,11 @@ impl Session {
     /// What says whether it still counts.
     pub fn pulse(&self) -> &Pulse {
         &self.pulse
+    }
+
+    /// The tokens that apps may be handed, where some app is.
+    pub fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_deref()
     }
 
     /// Where the sign-in led that made this session, if `attempt` is that sign-in.

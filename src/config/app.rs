@@ -12,7 +12,7 @@ use crate::{
     config::{
         Access, Provider, Route, TlsIdentity,
         access::{self, Scope},
-        fault::{Fault, Place},
+        fault::{Fault, Place, Report},
         location, pem,
         provider::{Providers, parse_name, read_id},
         section::{Placed, Reading, Section, Unique, Wrong},
@@ -20,6 +20,10 @@ use crate::{
     },
     identity::{AppId, ProviderId},
 };
+
+mod headers;
+
+pub use headers::{BasicCredential, BearerToken, Encoding, GroupPattern, Headers, Preset, Setting, Told};
 
 /// What a file without any app is shown.
 const EXAMPLE: &str = "\
@@ -60,6 +64,10 @@ pub struct App {
     pub limits: AppLimits,
     /// `cors_preflight` and `allowed_origins`.
     pub answers: Answers,
+    /// `[app.headers]`
+    pub headers: Headers,
+    /// `cache`
+    pub cache: Cache,
     /// `[app.access]`
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
@@ -108,6 +116,15 @@ pub struct AppLimits {
     pub idle: Option<Duration>,
 }
 
+/// `cache`: what becomes of an answer's words to shared caches, where somebody had to sign in for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// No shared cache may keep it.
+    Private,
+    /// They are the app's own.
+    AsIs,
+}
+
 /// `http` or `https`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -145,6 +162,8 @@ pub(super) struct Draft {
     pub(super) upstream: Option<Place>,
     /// Where its certificate is, if it has one.
     pub(super) certificate: Option<Place>,
+    /// Where `[app.headers]` is, if it is there.
+    headers: Option<Place>,
 }
 
 impl Draft {
@@ -153,7 +172,12 @@ impl Draft {
         &self.app
     }
 
-    /// The claims that its conditions want of a provider.
+    /// Whether people sign in to it through a provider.
+    pub(super) fn is_for(&self, provider: &ProviderId) -> bool {
+        self.providers.contains(provider)
+    }
+
+    /// The claims that its conditions and headers want of a provider.
     pub(super) fn wanted_claims<'a>(&'a self, provider: &'a ProviderId) -> impl Iterator<Item = &'a str> {
         let of_routes = self.app.routes.iter().flat_map(Route::conditions);
         let conditions = self.app.access.allow.iter().chain(&self.app.access.deny).chain(of_routes);
@@ -166,12 +190,15 @@ impl Draft {
             .filter(move |condition| is_meant(&condition.provider))
             .filter_map(|condition| condition.claim.as_ref())
             .map(|claim| claim.claim.as_str())
+            .chain(self.is_for(provider).then(|| self.app.headers.claims()).into_iter().flatten())
     }
 
     /// The app with its providers, in its own order.
-    pub(super) fn complete(self, providers: &[Arc<Provider>]) -> App {
+    pub(super) fn complete(self, report: &Report, providers: &[Arc<Provider>]) -> App {
         let find = |id: &ProviderId| providers.iter().find(|provider| provider.id == *id).map(Arc::clone);
-        App { providers: self.providers.iter().filter_map(find).collect(), ..self.app }
+        let providers: Vec<_> = self.providers.iter().filter_map(find).collect();
+        headers::warn_of_claims(report, self.headers, &self.app.headers, &providers);
+        App { providers, ..self.app }
     }
 }
 
@@ -195,19 +222,23 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let own_providers = read_own_providers(section, providers);
     let tls = section.table("tls", "app.tls", pem::read_identity);
     let limits = section.table_or_empty("limits", "app.limits", read_limits);
+    let headers = section.table_or_empty("headers", "app.headers", headers::read_headers);
+    let cache = section.choice("cache", &[("private", Cache::Private), ("as_is", Cache::AsIs)]);
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
     let answers = answers::read_answers(section);
     let access = section.table("access", "app.access", |section| access::read_access(section, scope));
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section, scope);
     let rules = access.and_then(|access| access::join(section, access, routes));
-    let (id, upstream) = (AppId::new(id?.value), upstream?);
+    let (id, upstream, headers) = (AppId::new(id?.value), upstream?, headers?);
     let (access, routes) = rules?;
+    headers::warn(section, &headers, upstream.as_deref(), &routes);
     Ok(Draft {
         providers: own_providers?,
         place: section.place(),
         upstream: upstream.as_ref().map(|upstream| upstream.place),
         certificate: section.place_of("tls"),
+        headers: section.place_of("headers"),
         app: App {
             name: name?.map_or_else(|| id.to_string(), |name| name.value),
             id,
@@ -219,6 +250,8 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             tls: tls?,
             limits: limits?,
             answers: answers?,
+            headers,
+            cache: cache?.unwrap_or(Cache::Private),
             access,
             routes,
         },

@@ -337,6 +337,8 @@ pub(super) fn brackets(section: &str) -> String {
         "condition" => "a condition".to_owned(),
         "provider.claims" => "`claims`".to_owned(),
         "app.upstream_tls" => "`upstream_tls`".to_owned(),
+        "app.headers.set" => "a header of `set`".to_owned(),
+        "app.headers.set.basic" => "`basic`".to_owned(),
         section => format!("`[{section}]`"),
     }
 }

@@ -3,11 +3,15 @@
 use url::Url;
 
 use crate::{
+    config::BearerToken,
     identity::{Issuer, ProviderId},
     secret::Secret,
 };
 
 mod read;
+mod standard_claims;
+
+pub use standard_claims::standard_scope;
 
 pub(super) use read::{Providers, parse_claim_path, parse_name, read_id};
 
@@ -30,8 +34,10 @@ pub struct Provider {
     pub id_token_alg: Option<SigningAlgorithm>,
     /// `claims`
     pub claims: ClaimNames,
-    /// Claims that conditions name (dotted paths), to be kept with the session.
+    /// Claims that conditions and headers of apps name (dotted paths), to be kept with the session.
     pub kept_claims: Vec<String>,
+    /// Tokens that some app is handed, to be kept with the session.
+    pub kept_tokens: Vec<BearerToken>,
     /// `trust_email`, resolved.
     pub trust_email: TrustEmail,
     /// `userinfo`

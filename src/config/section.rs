@@ -72,6 +72,13 @@ impl Wrong {
         self.help = Some(help.into());
         self
     }
+
+    /// The fault of something that is no key's value; `named` begins the message.
+    pub(super) fn at(self, place: Place, named: impl fmt::Display) -> Fault {
+        let fault = Fault::at(place, format!("{named} {}", self.what));
+        let fault = self.why.into_iter().fold(fault, Fault::why);
+        self.help.into_iter().fold(fault, Fault::help)
+    }
 }
 
 /// A table of the configuration while it is read.
@@ -405,6 +412,28 @@ impl<'a> Section<'a> {
             Value::Table(table) => Section::walk(self.report, name, node.place, table, read),
             _ => Err(self.wrong_kind(key, node, &format!("a table: {}", brackets(name)))),
         }
+    }
+
+    /// A table whose keys are names of the operator's own choice, each with a section below it. Each is read, whatever
+    /// became of the others; `expected` says what stands there.
+    pub(super) fn named_tables<T>(
+        &self,
+        key: &'static str,
+        name: &'static str,
+        expected: &str,
+        mut read: impl FnMut(Placed<&str>, &Section<'_>) -> Reading<T>,
+    ) -> Reading<Vec<Reading<T>>> {
+        let Some(node) = self.find(key) else { return Ok(Vec::new()) };
+        let Value::Table(table) = &node.value else {
+            return Err(self.wrong_kind(key, node, "a table"));
+        };
+        let each = table.entries.iter().map(|(own, entry)| match &entry.node.value {
+            Value::Table(table) => Section::walk(self.report, name, entry.node.place, table, |section| {
+                read(Placed { value: own, place: entry.key }, section)
+            }),
+            _ => Err(self.wrong_kind(&quoted(own), &entry.node, expected)),
+        });
+        Ok(each.collect())
     }
 
     /// All `[[sections]]` of a name below this one. Each is read, whatever became of the others.

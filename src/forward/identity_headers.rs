@@ -1,163 +1,235 @@
 //! What the app learns about the visitor (contract section 6), prepared once a session.
 //!
 //! Only a trusted address is handed over: an app that takes `X-Forwarded-Email`
-//! for an identity must not be fooled by an address that anybody could claim.
+//! for an identity must not be fooled by an address that anybody could claim. That
+//! holds for a header of `set` as well, where its claim is the provider's address.
+//! Groups are those that `pass_groups` lets pass, wherever they stand.
+//!
+//! Tokens are handed over until they expire (RFC 6749 §5.1, OpenID Connect Core §2):
+//! after that the header is absent, as it is where there never was a token.
+
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use serde_json::Value;
 
-use crate::identity::Visitor;
+use super::assertion::{Assertion, AssertionSigner};
+use crate::{
+    clock::{Moment, Timestamp},
+    config::{
+        self, BearerToken,
+        app::{Setting, Told},
+    },
+    identity::{EmailAddress, Visitor},
+    secret::Secret,
+    session::Tokens,
+};
+
+mod encoding;
+
+use encoding::{encode, encode_list};
 
 /// A value above this is left out: cutting it would make it another value.
 const MAX_VALUE: usize = 4 * 1024;
 
+/// The same for a token: those with many roles are longer than any name, and servers take heads of 8 KiB.
+pub(super) const MAX_TOKEN: usize = 8 * 1024;
+
+static ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-forwarded-access-token");
+static ASSERTION: HeaderName = HeaderName::from_static("x-vestibule-assertion");
+
 /// What the upstream is told of one visitor.
 ///
-/// The names are the same for all visitors, and the values slices of one allocation:
-/// with thousands of sessions in turn a request waits for each line of memory that it needs.
+/// The names of a preset are the same for all visitors, and the values slices of one
+/// allocation: with thousands of sessions in turn a request waits for each line of
+/// memory that it needs.
 #[derive(Debug)]
-pub struct IdentityHeaders(Box<[(&'static HeaderName, HeaderValue)]>);
+pub struct IdentityHeaders {
+    preset: Box<[(&'static HeaderName, HeaderValue)]>,
+    further: Option<Box<Further>>,
+}
+
+/// What an app is told beyond its preset.
+#[derive(Debug)]
+struct Further {
+    set: Box<[(HeaderName, HeaderValue)]>,
+    tokens: Vec<HandedToken>,
+    assertion: Option<Assertion>,
+}
+
+/// A token in the header that an app wants it in.
+#[derive(Debug)]
+struct HandedToken {
+    name: &'static HeaderName,
+    value: HeaderValue,
+    expires_at: Option<Timestamp>,
+}
 
 impl IdentityHeaders {
-    /// Names and values.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+    /// Says it in a head from which whatever a visitor said there is gone.
+    pub fn put_into(&self, headers: &mut HeaderMap, now: Moment) {
+        for (name, value) in &self.preset {
+            headers.insert(*name, value.clone());
+        }
+        let Some(further) = &self.further else { return };
+        for (name, value) in &further.set {
+            headers.insert(name, value.clone());
+        }
+        let now = now.timestamp();
+        for token in further.tokens.iter().filter(|token| token.expires_at.is_none_or(|end| now < end)) {
+            headers.insert(token.name, token.value.clone());
+        }
+        if let Some(assertion) = further.assertion.as_ref().and_then(|assertion| assertion.value(now)) {
+            headers.insert(&ASSERTION, assertion);
+        }
     }
 }
 
-static USER: HeaderName = HeaderName::from_static("x-forwarded-user");
-static EMAIL: HeaderName = HeaderName::from_static("x-forwarded-email");
-static PREFERRED_USERNAME: HeaderName = HeaderName::from_static("x-forwarded-preferred-username");
-static GROUPS: HeaderName = HeaderName::from_static("x-forwarded-groups");
+/// What one app is told of its visitors.
+#[derive(Debug)]
+pub(super) struct Telling {
+    app: Arc<config::App>,
+    signer: Option<Arc<AssertionSigner>>,
+}
 
-/// All that there are.
-pub(super) static NAMES: [&HeaderName; 4] = [&USER, &EMAIL, &PREFERRED_USERNAME, &GROUPS];
+impl Telling {
+    pub(super) fn new(app: &Arc<config::App>, signer: &Arc<AssertionSigner>) -> Self {
+        Self { app: Arc::clone(app), signer: app.headers.assertion.then(|| Arc::clone(signer)) }
+    }
 
-/// The headers of the `forwarded` preset. An absent claim is an absent header.
-pub(super) fn prepare(visitor: &Visitor) -> IdentityHeaders {
-    let groups = (!visitor.groups.is_empty()).then(|| encode_list(&visitor.groups));
-    let values = [
-        (&USER, visitor.user.as_deref().map(encode)),
-        (&EMAIL, visitor.trusted_email().map(|email| encode(email.as_str()))),
-        (&PREFERRED_USERNAME, visitor.preferred_username.as_deref().map(encode)),
-        (&GROUPS, groups),
-    ];
+    /// Every header in which the app may be told something.
+    pub(super) fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        let headers = &self.app.headers;
+        let preset = headers.preset.headers().iter().map(|(name, _)| name);
+        let set = headers.set.iter().map(|(name, _)| name);
+        let access_token = headers.access_token.then_some(&ACCESS_TOKEN);
+        let authorization = headers.authorization.map(|_| &AUTHORIZATION);
+        let assertion = headers.assertion.then_some(&ASSERTION);
+        preset.chain(set).chain(access_token).chain(authorization).chain(assertion)
+    }
+
+    /// All that the app is told of one visitor. An absent claim is an absent header.
+    pub(super) fn prepare(&self, visitor: &Visitor, tokens: Option<&Tokens>) -> IdentityHeaders {
+        let preset = self.app.headers.preset.headers().iter();
+        let preset = preset.filter_map(|(name, told)| Some((name, self.told(visitor, *told)?)));
+        let set = self.app.headers.set.iter().filter_map(|(name, setting)| match setting {
+            Setting::Claim(path) => Some((name, self.claim(visitor, path)?)),
+            Setting::Value(_) | Setting::Basic(_) => None,
+        });
+        let set: Box<[_]> = values(set).into_iter().map(|(name, value)| (name.clone(), value)).collect();
+        let tokens = tokens.map(|tokens| self.handed_over(tokens)).unwrap_or_default();
+        let groups = self.groups(visitor).collect::<Vec<_>>();
+        let assertion = self.signer.as_ref().and_then(|signer| signer.assert(&self.app, visitor, &groups));
+        let any = !set.is_empty() || !tokens.is_empty() || assertion.is_some();
+        IdentityHeaders {
+            preset: values(preset).into(),
+            further: any.then(|| Box::new(Further { set, tokens, assertion })),
+        }
+    }
+
+    fn told(&self, visitor: &Visitor, told: Told) -> Option<Vec<u8>> {
+        let text = match told {
+            Told::User => visitor.user.as_deref(),
+            Told::Email => visitor.trusted_email().map(EmailAddress::as_str),
+            Told::Name => visitor.name.as_deref(),
+            Told::PreferredUsername => visitor.preferred_username.as_deref(),
+            Told::Groups => return Some(encode_list(self.groups(visitor), self.app.headers.encoding)),
+        };
+        text.map(|text| encode(text, self.app.headers.encoding))
+    }
+
+    /// What a path leads to, under the rules that hold for what it is.
+    fn claim(&self, visitor: &Visitor, path: &str) -> Option<Vec<u8>> {
+        let provider = self.app.providers.iter().find(|provider| provider.id == visitor.provider)?;
+        if path == provider.claims.email {
+            return self.told(visitor, Told::Email);
+        }
+        if path == provider.claims.groups {
+            return self.told(visitor, Told::Groups);
+        }
+        let (_, value) = visitor.claims.iter().find(|(kept, _)| kept == path)?;
+        let encoding = self.app.headers.encoding;
+        match value {
+            Value::Array(members) => {
+                let members: Vec<_> = members.iter().filter_map(text).collect();
+                Some(encode_list(members.iter().map(AsRef::as_ref), encoding))
+            }
+            one => text(one).map(|text| encode(&text, encoding)),
+        }
+    }
+
+    fn groups<'v>(&self, visitor: &'v Visitor) -> impl Iterator<Item = &'v str> {
+        let patterns = &self.app.headers.pass_groups;
+        let passes = move |group: &&str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(group));
+        visitor.groups.iter().map(String::as_str).filter(passes)
+    }
+
+    fn handed_over(&self, tokens: &Tokens) -> Vec<HandedToken> {
+        let access_token = (&tokens.access_token, tokens.access_token_expires_at);
+        let forwarded = self.app.headers.access_token.then_some((&ACCESS_TOKEN, "", access_token));
+        let authorization = self.app.headers.authorization.map(|token| match token {
+            BearerToken::AccessToken => (&AUTHORIZATION, "Bearer ", access_token),
+            BearerToken::IdToken => (&AUTHORIZATION, "Bearer ", (&tokens.id_token, tokens.id_token_expires_at)),
+        });
+        let wanted = [forwarded, authorization].into_iter().flatten();
+        let handed = wanted.filter_map(|(name, scheme, (token, expires_at))| {
+            let value = token_value(name, scheme, token.as_ref()?)?;
+            Some(HandedToken { name, value, expires_at })
+        });
+        handed.collect()
+    }
+}
+
+/// A claim that is shown as one piece of text.
+fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.into()),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Bool(flag) => Some(flag.to_string().into()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Values as slices of one allocation. What is empty says nothing, and what is too long is left out.
+fn values<'n>(wanted: impl Iterator<Item = (&'n HeaderName, Vec<u8>)>) -> Vec<(&'n HeaderName, HeaderValue)> {
     let mut all = BytesMut::new();
-    let mut places = Vec::with_capacity(values.len());
-    for (name, value) in values {
-        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+    let mut places = Vec::new();
+    for (name, value) in wanted.filter(|(_, value)| !value.is_empty()) {
         if value.len() > MAX_VALUE {
-            tracing::warn!(header = %name, bytes = value.len(), "an identity header above 4 KiB is left out");
+            tell_too_long(name, value.len());
             continue;
         }
         let start = all.len();
-        all.extend_from_slice(value.as_bytes());
+        all.extend_from_slice(&value);
         places.push((name, start..all.len()));
     }
-    // One allocation for all values of a session; each header is a slice of it.
     let all: Bytes = all.freeze();
     let value = |place| HeaderValue::from_maybe_shared(all.slice(place)).ok();
-    IdentityHeaders(places.into_iter().filter_map(|(name, place)| Some((name, value(place)?))).collect())
+    places.into_iter().filter_map(|(name, place)| Some((name, value(place)?))).collect()
 }
 
-/// Printable ASCII stays as it is, inner spaces too; `%` and everything else is percent-encoded.
-fn encode(value: &str) -> String {
-    encode_with(value, |_| false)
-}
-
-/// The members of a list, joined by commas; a comma inside a member is encoded.
-fn encode_list(members: &[String]) -> String {
-    let encoded: Vec<_> = members.iter().map(|member| encode_with(member, |byte| byte == b',')).collect();
-    encoded.join(",")
-}
-
-fn encode_with(value: &str, also: impl Fn(u8) -> bool) -> String {
-    let last = value.len().saturating_sub(1);
-    let mut out = String::with_capacity(value.len());
-    for (place, byte) in value.bytes().enumerate() {
-        let inner_space = byte == b' ' && place != 0 && place != last;
-        if (byte.is_ascii_graphic() && byte != b'%' && !also(byte)) || inner_space {
-            out.push(char::from(byte));
-        } else {
-            const HEX: &[u8; 16] = b"0123456789ABCDEF";
-            out.push('%');
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 15)]));
-        }
+fn token_value(name: &HeaderName, scheme: &str, token: &Secret<String>) -> Option<HeaderValue> {
+    let text = Secret::new(format!("{scheme}{}", token.expose()));
+    if text.expose().len() > MAX_TOKEN {
+        tell_too_long(name, text.expose().len());
+        return None;
     }
-    out
+    // RFC 6749 Appendix A.12: printable ASCII.
+    let printable = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    let value = HeaderValue::from_str(text.expose()).ok().filter(|_| printable && !token.expose().is_empty());
+    let Some(mut value) = value else {
+        tracing::warn!(header = %name, "a token that no header can hold is left out");
+        return None;
+    };
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Of a header that is left out.
+pub(super) fn tell_too_long(name: &HeaderName, bytes: usize) {
+    tracing::warn!(header = %name, bytes, "an identity header that is too long is left out");
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject};
-
-    fn visitor() -> Visitor {
-        Visitor {
-            provider: ProviderId::new("company"),
-            issuer: Issuer::new("https://id.example.com"),
-            subject: Subject::new("248289761001"),
-            user: Some("248289761001".to_owned()),
-            email: Some(EmailAddress::parse("jane@example.com").expect("an address")),
-            email_trust: EmailTrust::Trusted,
-            name: None,
-            preferred_username: Some("jané doe".to_owned()),
-            groups: vec!["staff".to_owned(), "a,b".to_owned(), "100%".to_owned()],
-            claims: Vec::new(),
-        }
-    }
-
-    fn texts(headers: &IdentityHeaders) -> Vec<(&str, &str)> {
-        headers.iter().map(|(name, value)| (name.as_str(), value.to_str().expect("ASCII"))).collect()
-    }
-
-    #[test]
-    fn each_claim_has_its_header_and_lists_are_joined_by_commas() {
-        assert_eq!(
-            texts(&prepare(&visitor())),
-            [
-                ("x-forwarded-user", "248289761001"),
-                ("x-forwarded-email", "jane@example.com"),
-                ("x-forwarded-preferred-username", "jan%C3%A9 doe"),
-                ("x-forwarded-groups", "staff,a%2Cb,100%25"),
-            ]
-        );
-    }
-
-    #[test]
-    fn threat_47_an_absent_claim_is_an_absent_header() {
-        let anonymous =
-            Visitor { user: None, email: None, preferred_username: Some(String::new()), groups: vec![], ..visitor() };
-        assert_eq!(texts(&prepare(&anonymous)), []);
-    }
-
-    #[test]
-    fn an_address_that_does_not_count_is_not_handed_over() {
-        let unverified = Visitor { email_trust: EmailTrust::Untrusted, ..visitor() };
-        assert!(texts(&prepare(&unverified)).iter().all(|(name, _)| *name != "x-forwarded-email"));
-    }
-
-    #[test]
-    fn threat_50_what_could_break_a_header_is_encoded() {
-        for (claim, sent) in [
-            ("a\r\nX-Admin: 1", "a%0D%0AX-Admin: 1"),
-            ("a\0b", "a%00b"),
-            (" edge ", "%20edge%20"),
-            ("tab\there", "tab%09here"),
-            ("a,b", "a,b"),
-            ("日", "%E6%97%A5"),
-            ("\u{7f}", "%7F"),
-        ] {
-            assert_eq!(encode(claim), sent, "{claim:?}");
-        }
-    }
-
-    #[test]
-    fn a_value_above_4_kib_is_left_out_and_never_cut() {
-        let long = Visitor { user: Some("x".repeat(4097)), ..visitor() };
-        assert!(texts(&prepare(&long)).iter().all(|(name, _)| *name != "x-forwarded-user"));
-        let longest = Visitor { user: Some("x".repeat(4096)), ..visitor() };
-        assert!(texts(&prepare(&longest)).iter().any(|(name, _)| *name == "x-forwarded-user"));
-    }
-}
+mod tests;

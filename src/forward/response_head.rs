@@ -3,6 +3,14 @@
 //! Hop-by-hop fields end here (RFC 9110 §7.6.1), our cookies are nobody else's to
 //! set, redirects to the upstream's own address are brought back to the public
 //! one, and no shared cache may keep what was fetched behind a sign-in.
+//!
+//! A cache in front of us knows nothing of sessions. RFC 9111 §3.5 keeps it from storing
+//! answers to requests with `Authorization`; with our cookie it may store whatever has a
+//! lifetime (`max-age`, `Expires`, or one guessed from `Last-Modified`, §4.2.2) and give
+//! it to anybody, without asking us. So such an answer gets `private`, unless `cache =
+//! "as_is"` says that the app knows better. `Vary: Cookie` was rejected: it also parts the
+//! browser's own cache at each new session, and caches ignore it. What a public route
+//! answers, `Set-Cookie` included, is the app's own business.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version,
@@ -18,10 +26,10 @@ mod location;
 
 pub(super) use location::Origins;
 
-/// Whether the answer was given behind a sign-in.
+/// Whether shared caches are kept from the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protection {
-    /// A public route: caches may do as the app says.
+    /// A public route, or an app that knows better: caches may do as the app says.
     Public,
     /// For this visitor only.
     Protected,
@@ -37,6 +45,8 @@ enum Kind {
     SetCookie,
     Location,
     CacheControl,
+    /// What a cache takes or guesses a lifetime from.
+    Lifetime,
     /// Cache instructions meant for shared caches alone (RFC 9213 and the vendors' own).
     SharedCache,
 }
@@ -48,6 +58,7 @@ impl Kind {
             "set-cookie" => Self::SetCookie,
             "location" => Self::Location,
             "cache-control" => Self::CacheControl,
+            "expires" | "last-modified" => Self::Lifetime,
             "cdn-cache-control" | "cloudflare-cdn-cache-control" | "surrogate-control" | "x-accel-expires" => {
                 Self::SharedCache
             }
@@ -74,7 +85,7 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
             Kind::Connection => connection = true,
             Kind::SetCookie => cookies = true,
             Kind::Location => location = true,
-            Kind::CacheControl => cached = true,
+            Kind::CacheControl | Kind::Lifetime => cached = true,
             Kind::SharedCache if protection == Protection::Public => {}
             Kind::HopByHop | Kind::SharedCache => dropped.push(name.clone()),
         }
@@ -121,31 +132,30 @@ fn drop_our_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// `public` and `s-maxage` invite shared caches to keep the answer (RFC 9111 §5.2.2).
+/// Says `private` where nothing keeps shared caches from storing the answer (RFC 9111 §3), and takes out what
+/// invites them (§5.2.2).
 fn keep_private(headers: &mut HeaderMap) {
-    let shared = |directive: &str| {
-        let name = directive.split('=').next().unwrap_or_default().trim();
-        name.eq_ignore_ascii_case("public") || name.eq_ignore_ascii_case("s-maxage")
-    };
-    let offending = headers.get_all(CACHE_CONTROL).iter().any(|value| match value.to_str() {
-        Ok(text) => text.split(',').any(shared),
-        Err(_) => true,
-    });
-    if offending {
-        let mut kept = vec!["private".to_owned()];
-        for value in headers.get_all(CACHE_CONTROL) {
-            let directives = value.to_str().unwrap_or_default().split(',').map(str::trim);
-            kept.extend(
-                directives
-                    .filter(|d| !d.is_empty() && !shared(d) && !d.eq_ignore_ascii_case("private"))
-                    .map(str::to_owned),
-            );
-        }
-        headers.insert(
-            CACHE_CONTROL,
-            HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("private")),
-        );
+    let values = || headers.get_all(CACHE_CONTROL).iter().map(HeaderValue::to_str);
+    let directives = || values().filter_map(Result::ok).flat_map(|value| value.split(',').map(str::trim));
+    let is_kept_from_all =
+        directives().any(|directive| ["private", "no-store"].iter().any(|alone| directive.eq_ignore_ascii_case(alone)));
+    if is_kept_from_all && values().all(|value| value.is_ok()) && !directives().any(invites_shared_caches) {
+        return;
     }
+    let mut kept = "private".to_owned();
+    for directive in directives() {
+        if !directive.is_empty() && !invites_shared_caches(directive) && !directive.eq_ignore_ascii_case("private") {
+            kept.push_str(", ");
+            kept.push_str(directive);
+        }
+    }
+    let kept = HeaderValue::try_from(kept).unwrap_or(HeaderValue::from_static("private"));
+    headers.insert(CACHE_CONTROL, kept);
+}
+
+fn invites_shared_caches(directive: &str) -> bool {
+    let name = directive.split('=').next().unwrap_or_default().trim();
+    name.eq_ignore_ascii_case("public") || name.eq_ignore_ascii_case("s-maxage")
 }
 
 #[cfg(test)]
@@ -221,10 +231,30 @@ mod tests {
             ("max-age=60, s-maxage=600", "private, max-age=60"),
             ("no-store", "no-store"),
             ("Private", "Private"),
+            ("private, max-age=60", "private, max-age=60"),
+            ("no-store, public", "private, no-store"),
+            ("max-age=31536000, immutable", "private, max-age=31536000, immutable"),
+            ("no-cache", "private, no-cache"),
+            ("private=\"x-user, x-org\", max-age=60", "private, private=\"x-user, x-org\", max-age=60"),
+            ("", "private"),
         ] {
             assert_eq!(cleansed(&[("cache-control", sent)], Protection::Protected)[0].1, received);
             assert_eq!(cleansed(&[("cache-control", sent)], Protection::Public)[0].1, sent);
         }
         assert!(cleansed(&[("surrogate-control", "max-age=60")], Protection::Protected).is_empty());
+    }
+
+    #[test]
+    fn an_answer_whose_lifetime_a_cache_could_guess_is_private() {
+        for (name, value) in
+            [("expires", "Fri, 15 Jan 2027 09:00:00 GMT"), ("last-modified", "Thu, 14 Jan 2027 08:00:00 GMT")]
+        {
+            let given = (name.to_owned(), value.to_owned());
+            let private = ("cache-control".to_owned(), "private".to_owned());
+            assert_eq!(cleansed(&[(name, value)], Protection::Protected), [given.clone(), private]);
+            assert_eq!(cleansed(&[(name, value)], Protection::Public), [given]);
+        }
+        let plain = [("content-type", "text/html")];
+        assert_eq!(cleansed(&plain, Protection::Protected).len(), 1, "nothing to guess from");
     }
 }

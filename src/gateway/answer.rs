@@ -1,5 +1,6 @@
 //! How our own answers are put together.
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE},
@@ -47,6 +48,16 @@ pub(super) fn problem(problem: &Problem<'_>) -> Response<Body> {
 pub(super) fn json(document: &serde_json::Value) -> Response<Body> {
     let mut response = content(StatusCode::OK, HeaderValue::from_static("application/json"), document.to_string());
     extend(response.headers_mut(), security_headers(Framing::Denied, &[]));
+    response
+}
+
+/// Public keys: caches may keep them for as long as a new key is published before it signs.
+pub(super) fn key_set(keys: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::own(keys));
+    let headers = response.headers_mut();
+    extend(headers, security_headers(Framing::Denied, &[]));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     response
 }
 

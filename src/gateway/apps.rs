@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
 use ipnet::IpNet;
 
 use super::SignIns;
@@ -52,6 +53,8 @@ pub struct App {
     pub front: Front,
     /// How connections to its upstream come to stand, if it has one.
     pub connector: Option<Connector>,
+    /// What `/jwks.json` answers.
+    pub assertion_keys: Bytes,
     /// Its counters.
     pub meter: AppMeter,
 }

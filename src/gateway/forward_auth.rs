@@ -40,6 +40,7 @@ use super::{
 };
 use crate::{
     access::Decision,
+    clock::Moment,
     config::app::OnAnonymous,
     forward,
     request::{Audience, Client, Fields, Place, Target, client::Trust, framing, original},
@@ -98,7 +99,7 @@ pub(super) async fn answer(
         Decision::Permit(_) if is_handshake && !app.front.owns_origin_of(&head.headers) => {
             Err(Refusal::Forward(forward::Error::ForeignOrigin))
         }
-        Decision::Permit(_) => Ok(passed(app, guest)),
+        Decision::Permit(_) => Ok(passed(app, guest, started)),
         Decision::SignIn => {
             let is_astray = visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
             let is_sent_on = redirects == Redirects::WithOneCookie && on_anonymous != OnAnonymous::Unauthorized;
@@ -121,7 +122,7 @@ fn redirects(query: Option<&str>) -> Redirects {
 }
 
 /// It may pass, as this visitor's or as nobody's.
-fn passed(app: &App, guest: Option<&Guest>) -> Response<Body> {
+fn passed(app: &App, guest: Option<&Guest>, now: Moment) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
@@ -129,9 +130,7 @@ fn passed(app: &App, guest: Option<&Guest>) -> Response<Body> {
     for name in app.front.identity_names() {
         headers.insert(name, HeaderValue::from_static(""));
     }
-    for (name, value) in guest.into_iter().flat_map(|guest| guest.made().identity.iter()) {
-        headers.insert(name, value.clone());
-    }
+    app.front.tell(headers, guest.map(|guest| &guest.made().identity), now);
     response
 }
 

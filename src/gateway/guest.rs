@@ -49,7 +49,7 @@ pub(super) async fn find(
     let visitor = session.visitor();
     let prepared = Prepared {
         standing: app.rules.judge(visitor),
-        identity: app.front.identity_headers(visitor),
+        identity: app.front.identity_headers(&session),
         subject: visitor.subject.clone(),
     };
     Ok(Some(worker.recent.keep(tag, session, prepared)))

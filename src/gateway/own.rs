@@ -68,8 +68,11 @@ pub(super) async fn answer(
         "/sign_out" if post => request.sign_out(body).await,
         "/signed_out" if get => Ok(request.signed_out()),
         "/userinfo" if get => request.userinfo(),
+        "/jwks.json" if get => Ok(answer::key_set(app.assertion_keys.clone())),
         "/start" | "/sign_out" => Err(Refusal::MethodNotAllowed("GET, HEAD, POST")),
-        "/callback" | "/sign_in" | "/signed_out" | "/userinfo" => Err(Refusal::MethodNotAllowed("GET, HEAD")),
+        "/callback" | "/sign_in" | "/signed_out" | "/userinfo" | "/jwks.json" => {
+            Err(Refusal::MethodNotAllowed("GET, HEAD"))
+        }
         _ => Err(Refusal::NoSuchEndpoint),
     }
 }

@@ -10,6 +10,7 @@ use super::{
     start::LOOP_WINDOW,
 };
 use crate::{
+    config::BearerToken,
     identity::Visitor,
     relying_party::{Callback, Outcome, Redemption, SignedIn, parse_callback},
     session::{
@@ -80,7 +81,10 @@ impl Login {
         }
         let party = self.party(Some(&attempt.provider)).map_err(over)?;
         let finished = match self.redeem(party, iss, outcome, &attempt).await {
-            Ok(signed_in) => self.open_session(signed_in, &attempt, id, headers, live).await,
+            Ok(signed_in) => {
+                let tokens = self.kept_tokens(party, &signed_in);
+                self.open_session(signed_in, tokens, &attempt, id, headers, live).await
+            }
             Err(error) => Err(error),
         };
         match &finished {
@@ -117,27 +121,38 @@ impl Login {
         .await?
     }
 
+    /// What is worth keeping of the tokens: what some app of the provider is handed, and what gets new ones.
+    fn kept_tokens(&self, party: &Party, signed_in: &SignedIn) -> Tokens {
+        let keeps = |token| party.relying_party.provider().kept_tokens.contains(&token);
+        let access_token = keeps(BearerToken::AccessToken).then(|| signed_in.access_token.clone());
+        let id_token = keeps(BearerToken::IdToken).then(|| signed_in.id_token.clone());
+        let access_token_expires_at = signed_in.expires_in.map(|lifetime| self.clock.now().plus(lifetime));
+        Tokens {
+            access_token_expires_at: access_token_expires_at.filter(|_| access_token.is_some()),
+            access_token,
+            id_token_expires_at: id_token.is_some().then_some(signed_in.id_token_expires_at),
+            id_token,
+            refresh_token: signed_in.refresh_token.clone(),
+        }
+    }
+
     /// A new secret at every sign-in; what the browser had before is over.
     async fn open_session(
         &self,
         signed_in: SignedIn,
+        tokens: Tokens,
         attempt: &Attempt,
         id: AttemptId,
         headers: &HeaderMap,
         live: Option<&Live>,
     ) -> Result<Redirect, Error> {
-        let expires_at = signed_in.expires_in.map(|lifetime| self.clock.now().plus(lifetime));
         let new = NewSession {
             app: self.app.clone(),
             visitor: signed_in.visitor,
             auth_time: signed_in.auth_time,
             provider_session: signed_in.sid,
             landed: Some(Landed { attempt: id.digest(), target: attempt.target.clone() }),
-            tokens: Tokens {
-                access_token: Some(signed_in.access_token),
-                access_token_expires_at: expires_at,
-                refresh_token: signed_in.refresh_token,
-            },
+            tokens,
             id_token: Some(signed_in.id_token),
         };
         let (secret, session) = self.sessions.open(new).await?;

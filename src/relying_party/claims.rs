@@ -47,6 +47,7 @@ pub(super) struct IdToken {
     pub(super) subject: Subject,
     pub(super) session_id: Option<ProviderSessionId>,
     pub(super) auth_time: Option<Timestamp>,
+    pub(super) expires_at: Timestamp,
     pub(super) claims: Map<String, Value>,
 }
 
@@ -63,7 +64,7 @@ pub(super) fn check(token: Verified, expected: &Expected<'_>) -> Result<IdToken,
     if claims.get("azp").is_some_and(|azp| azp.as_str() != Some(&provider.client_id)) {
         return Err(Rejection::AuthorizedParty);
     }
-    check_dates(&claims, now)?;
+    let expires_at = check_dates(&claims, now)?;
     if !text("nonce").is_some_and(|value| constant_time_eq(value.as_bytes(), nonce.secret().as_bytes())) {
         return Err(Rejection::Nonce);
     }
@@ -77,6 +78,7 @@ pub(super) fn check(token: Verified, expected: &Expected<'_>) -> Result<IdToken,
         subject: Subject::new(identifier("sub").ok_or(Rejection::Subject)?),
         session_id: identifier("sid").map(ProviderSessionId::new),
         auth_time: claims.get("auth_time").and_then(numeric_date),
+        expires_at,
         claims,
     })
 }
@@ -95,9 +97,11 @@ fn check_audience(aud: Option<&Value>, client_id: &str) -> Result<(), Rejection>
     if audiences.iter().all(is_ours) { Ok(()) } else { Err(Rejection::ForeignAudience) }
 }
 
-fn check_dates(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Rejection> {
+/// The dates of a token that is good now: when that ends.
+fn check_dates(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, Rejection> {
     let date = |name: &str| claims.get(name).and_then(numeric_date);
-    if now >= date("exp").ok_or(Rejection::Expiry)?.plus(LEEWAY) {
+    let expires_at = date("exp").ok_or(Rejection::Expiry)?;
+    if now >= expires_at.plus(LEEWAY) {
         return Err(Rejection::Expired);
     }
     let issued = date("iat").ok_or(Rejection::IssuedAt)?;
@@ -110,7 +114,7 @@ fn check_dates(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Reject
     if claims.contains_key("nbf") && date("nbf").ok_or(Rejection::NotBefore)? > now.plus(LEEWAY) {
         return Err(Rejection::NotBefore);
     }
-    Ok(())
+    Ok(expires_at)
 }
 
 /// `NumericDate` (RFC 7519 §2): seconds, fractions floored; a string of digits is tolerated.

@@ -67,6 +67,7 @@ pub(super) fn provider(issuer: &str) -> Provider {
             preferred_username: "preferred_username".into(),
         },
         kept_claims: Vec::new(),
+        kept_tokens: Vec::new(),
         trust_email: TrustEmail::Verified,
         userinfo: UserInfo::Auto,
         display_name: "Company".into(),

@@ -19,37 +19,11 @@ use super::{
 use crate::{
     config::{
         Provider,
-        provider::{TrustEmail, UserInfo},
+        provider::{TrustEmail, UserInfo, standard_scope},
     },
     identity::Subject,
     secret::Secret,
 };
-
-/// Standard claims and the scope that asks for them (Core §5.4).
-const STANDARD_CLAIMS: [(&str, &[&str]); 4] = [
-    (
-        "profile",
-        &[
-            "name",
-            "family_name",
-            "given_name",
-            "middle_name",
-            "nickname",
-            "preferred_username",
-            "profile",
-            "picture",
-            "website",
-            "gender",
-            "birthdate",
-            "zoneinfo",
-            "locale",
-            "updated_at",
-        ],
-    ),
-    ("email", &["email", "email_verified"]),
-    ("address", &["address"]),
-    ("phone", &["phone_number", "phone_number_verified"]),
-];
 
 /// Where to ask, if this sign-in has something to ask for.
 pub(super) fn wanted<'a>(
@@ -75,12 +49,6 @@ fn lacks_a_claim(provider: &Provider, metadata: &Metadata, id_token: &IdToken) -
         lacks(path) && standard_scope(path).is_none_or(|scope| provider.scopes.iter().any(|asked| asked == scope))
     }) || (lacks_verdict && provider.scopes.iter().any(|asked| asked == "email"))
         || (lacks(&names.groups) && may_know_groups(&names.groups, metadata))
-}
-
-/// The scope without which a provider would not give this claim, if there is one.
-fn standard_scope(path: &str) -> Option<&'static str> {
-    let claim = path.split('.').next().unwrap_or(path);
-    STANDARD_CLAIMS.iter().find(|(_, claims)| claims.contains(&claim)).map(|(scope, _)| *scope)
 }
 
 /// Nobody may have asked for groups: the claim has a default name. So a provider that

@@ -21,6 +21,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
 
+use super::ReservedNames;
+
 /// The bodies of one connection.
 #[derive(Debug, Default)]
 pub struct Bodies {
@@ -35,7 +37,7 @@ impl Bodies {
             self.arriving.fetch_add(1, Ordering::Relaxed);
             Receipt { fate: Arc::default(), connection: Arc::clone(self) }
         });
-        Body { incoming, left: u64::MAX, receipt }
+        Body { incoming, left: u64::MAX, receipt, reserved: None }
     }
 
     /// Whether more of one is to come, and somebody wants it.
@@ -61,6 +63,8 @@ pub struct Body {
     /// How many bytes may still come.
     left: u64,
     receipt: Option<Receipt>,
+    /// What must not come after it.
+    reserved: Option<Arc<ReservedNames>>,
 }
 
 /// Why a body does not come to its end.
@@ -85,6 +89,12 @@ impl Body {
         Ok(self)
     }
 
+    /// Takes these names out of its trailers (threat 48).
+    #[must_use]
+    pub fn without_trailers(self, reserved: Option<&Arc<ReservedNames>>) -> Self {
+        Self { reserved: reserved.cloned(), ..self }
+    }
+
     /// What has become of it, for whoever has given it away.
     pub fn fate(&self) -> Option<Fate> {
         self.receipt.as_ref().map(|receipt| Fate(Arc::clone(&receipt.fate)))
@@ -99,7 +109,10 @@ impl HttpBody for Body {
         let this = &mut *self;
         let frame = ready!(Pin::new(&mut this.incoming).poll_frame(cx));
         let (frame, fate) = match frame {
-            Some(Ok(frame)) => {
+            Some(Ok(mut frame)) => {
+                if let (Some(reserved), Some(trailers)) = (&this.reserved, frame.trailers_mut()) {
+                    reserved.remove_from(trailers);
+                }
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                 match this.left.checked_sub(length) {
                     Some(left) => {

@@ -6,7 +6,8 @@
 //! bincode, which are smaller and cannot skip what they do not know.
 //!
 //! The ID token kept for `id_token_hint` (RP-Initiated Logout §2) is sealed apart:
-//! it is as large as all the rest, and read once, at sign-out.
+//! it is as large as all the rest, and read once, at sign-out. Where the app is handed
+//! the ID token, it is in the record as well: every request needs it then.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -53,7 +54,7 @@ pub struct Landed {
     pub target: String,
 }
 
-/// What the provider gave besides the identity. Kept sealed, never cached.
+/// What the provider gave besides the identity, as far as something needs it later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// The access token (RFC 6749 §1.4).
@@ -62,9 +63,23 @@ pub struct Tokens {
     /// When it expires, if the provider said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token_expires_at: Option<Timestamp>,
+    /// The ID token as received, where an app is handed it.
+    #[serde(default, with = "optional_secret", skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Secret<String>>,
+    /// When it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_expires_at: Option<Timestamp>,
     /// The refresh token (RFC 6749 §1.5).
     #[serde(default, with = "optional_secret", skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Secret<String>>,
+}
+
+impl Tokens {
+    /// What apps may be handed: a session in memory needs no more. `None` where there is nothing.
+    pub(super) fn handed_over(self) -> Option<Box<Self>> {
+        let any = self.access_token.is_some() || self.id_token.is_some();
+        any.then(|| Box::new(Self { refresh_token: None, ..self }))
+    }
 }
 
 /// Why a record cannot be read. The visitor signs in again; the log says this.
@@ -162,6 +177,8 @@ mod tests {
             tokens: Tokens {
                 access_token: Some(Secret::new("at-secret".to_owned())),
                 access_token_expires_at: Some(Timestamp::from_unix(1_300)),
+                id_token: Some(Secret::new("it-secret".to_owned())),
+                id_token_expires_at: Some(Timestamp::from_unix(1_200)),
                 refresh_token: Some(Secret::new("rt-secret".to_owned())),
             },
         }
@@ -202,6 +219,24 @@ mod tests {
     }
 
     #[test]
+    fn a_record_from_before_tokens_were_handed_over_is_read() {
+        let mut json = serde_json::to_value(record()).expect("serialises");
+        let tokens = json["tokens"].as_object_mut().expect("an object");
+        assert!(tokens.remove("id_token").is_some() && tokens.remove("id_token_expires_at").is_some());
+        let before = reopen(&sealed(&[&[VERSION], json.to_string().as_bytes()].concat())).expect("it is read");
+        assert_eq!((before.tokens.id_token, before.tokens.access_token), (None, record().tokens.access_token));
+        json.as_object_mut().expect("an object").remove("tokens");
+        let bare = reopen(&sealed(&[&[VERSION], json.to_string().as_bytes()].concat())).expect("it is read");
+        assert!(bare.tokens.handed_over().is_none());
+    }
+
+    #[test]
+    fn a_session_in_memory_has_no_refresh_token() {
+        let handed = record().tokens.handed_over().expect("there are tokens");
+        assert_eq!((handed.refresh_token, handed.access_token), (None, record().tokens.access_token));
+    }
+
+    #[test]
     fn what_cannot_be_read_says_why_without_quoting_it() {
         let json = serde_json::to_vec(&record()).expect("serialises");
         for (plaintext, why) in [
@@ -228,6 +263,6 @@ mod tests {
     #[test]
     fn debug_shows_no_token() {
         let shown = format!("{:?}", record());
-        assert!(!shown.contains("at-secret") && !shown.contains("rt-secret"), "{shown}");
+        assert!(!["at-secret", "rt-secret", "it-secret"].iter().any(|token| shown.contains(token)), "{shown}");
     }
 }

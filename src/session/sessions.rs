@@ -436,7 +436,8 @@ pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>
 
 impl Session {
     fn new(record: Record, live: Arc<Live>, position: Position) -> Self {
-        let Record { app, visitor, created_at, auth_time, landed, provider_session: _, tokens: _ } = record;
-        Self { app, visitor, created_at, auth_time, landed, pulse: Pulse { live, position } }
+        let Record { app, visitor, created_at, auth_time, landed, provider_session: _, tokens } = record;
+        let tokens = tokens.handed_over();
+        Self { app, visitor, created_at, auth_time, landed, tokens, pulse: Pulse { live, position } }
     }
 }

@@ -8,7 +8,7 @@ use super::{Options, StartError};
 use crate::{
     access::AppRules,
     config::{Config, SessionStore},
-    forward::Front,
+    forward::{AssertionSigner, Front},
     gateway::{App, Apps},
     login::{Login, Origins, Party, Redeemed},
     meter::ProviderCall,
@@ -61,6 +61,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
         })
         .collect::<Result<Vec<_>, StartError>>()?;
 
+    let signer = Arc::new(AssertionSigner::new(&ring, background.clone()));
     let origins: Arc<[String]> = config.apps.iter().map(|app| app.public_url.origin()).collect();
     let redeemed = Redeemed::default();
     let apps = config
@@ -89,7 +90,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             Ok(App {
                 place,
                 config: Arc::clone(app),
-                front: Front::new(app, &rules),
+                front: Front::new(app, &rules, &signer),
                 rules,
                 login,
                 connector: app
@@ -98,6 +99,7 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
                     .map(Connector::new)
                     .transpose()
                     .map_err(|error| StartError::Upstream { app: app.id.to_string(), error })?,
+                assertion_keys: signer.public_keys(),
                 meter: meter.app(&app.id),
             })
         })

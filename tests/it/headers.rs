@@ -11,6 +11,11 @@ use crate::{
     harness::{RawClient, Recorded, Request, Stage, upstream::Answer},
 };
 
+mod assertion;
+mod caching;
+mod telling;
+mod tokens;
+
 /// Every header by which some preset tells an app who is there.
 const IDENTITY: [&str; 17] = [
     "X-Forwarded-User",

@@ -12,7 +12,11 @@ use crate::{
 #[tokio::test]
 async fn threat_125_no_secret_is_in_log_metrics_or_pages_not_even_at_trace() {
     for client_auth in ["client_secret_basic", "client_secret_post"] {
+        // The app is handed every token and password that there is.
+        let handed = "[app.headers]\nassertion = true\naccess_token = true\nauthorization = \"id_token\"\n\
+                      set = { X-Service = { basic = { username = \"svc\", password = \"canary-service-password\" } } }\n";
         let stage = Stage::builder().log("level = \"trace\"").provider(&format!("client_auth = {client_auth:?}"));
+        let stage = stage.app_tables(handed);
         nothing_leaks(stage.start_binary().await).await;
     }
 }
@@ -72,6 +76,7 @@ async fn nothing_leaks(mut stage: Stage<Binary>) {
     let signed_out = browser.submit(&stage.public_url, "/_vestibule/sign_out", &[]).await;
     pages += &signed_out.response.text();
     let metrics = stage.metrics().await;
+    let told = stage.upstream.take();
     stage.door.process.signal(Signal::Terminate).await;
     let (status, log) = stage.door.process.end().await;
     assert_eq!(status.code(), Some(0));
@@ -82,6 +87,12 @@ async fn nothing_leaks(mut stage: Stage<Binary>) {
     let mut canaries = canaries.lock().expect("no lie panics").clone();
     canaries.extend(value_of(&attempt));
     canaries.extend(value_of(&cookie));
+    for header in ["x-vestibule-assertion", "x-service", "x-forwarded-access-token", "authorization"] {
+        let values: Vec<_> = told.iter().flat_map(|request| request.headers(header)).map(str::to_owned).collect();
+        assert!(!values.is_empty(), "the app was told {header}");
+        canaries.extend(values);
+    }
+    canaries.push("canary-service-password".to_owned());
     canaries.extend(["canary-of-the-query", "canary-of-a-visitor", "canary-of-a-stranger"].map(str::to_owned));
     assert!(canaries.len() > 10, "all of them were caught: {}", canaries.len());
     for canary in canaries.iter().filter(|canary| canary.len() > 8) {

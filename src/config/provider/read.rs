@@ -156,6 +156,7 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
         id_token_alg: id_token_alg?,
         claims: claims?,
         kept_claims: Vec::new(),
+        kept_tokens: Vec::new(),
         trust_email: trust_email?,
         userinfo: userinfo?.unwrap_or(UserInfo::Auto),
         display_name: display_name?.map_or_else(|| id.to_string(), |name| name.value),

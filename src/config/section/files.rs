@@ -47,11 +47,8 @@ impl Section<'_> {
                 let text = Secret::new(self.read_file(key_file, &file)?);
                 let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
                 let line = line.strip_suffix('\r').unwrap_or(line);
-                let value = parse(line).map_err(|wrong| {
-                    let title = format!("the file of `{key_file}` {}", wrong.what);
-                    let fault = wrong.why.into_iter().fold(Fault::at(file.place, title), Fault::why);
-                    self.report.add(wrong.help.into_iter().fold(fault, Fault::help))
-                })?;
+                let value = parse(line)
+                    .map_err(|wrong| self.report.add(wrong.at(file.place, format_args!("the file of `{key_file}`"))))?;
                 Ok(Some(Placed { value, place: file.place }))
             }
             (None, None) => Ok(None),

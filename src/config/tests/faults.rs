@@ -5,6 +5,7 @@ use super::parse;
 mod access;
 mod answers;
 mod app;
+mod headers;
 mod language;
 mod provider;
 mod server;

@@ -60,6 +60,13 @@ fn lines() -> Vec<Line> {
         } else if line.trim_start().starts_with('{') {
             let keys = line.split(['{', ',']).filter_map(|pair| pair.split_once(" = "));
             keys.for_each(|(key, _)| add("condition", key.trim(), text, is_comment));
+        } else if section == "app.headers.set" {
+            // The names are anybody's; what they are made of is the language's.
+            let keys = line.split(['{', ',']).skip(1).filter_map(|pair| pair.split_once(" = "));
+            keys.for_each(|(key, _)| match key.trim() {
+                key @ ("claim" | "value" | "basic") => add("app.headers.set", key, text, is_comment),
+                key => add("app.headers.set.basic", key, text, is_comment),
+            });
         } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.contains(' ')) {
             add(&section, key, text, is_comment);
         }

@@ -2,7 +2,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::*;
-use crate::relying_party::testing;
+use crate::{clock::Timestamp, relying_party::testing};
 
 const ISSUER: &str = "https://op.example";
 
@@ -13,7 +13,13 @@ fn wants(change_provider: impl FnOnce(&mut Provider), id_token: Value, document:
     all.as_object_mut().expect("an object").extend(document.as_object().expect("an object").clone());
     let metadata = Metadata::parse(all.to_string().as_bytes(), &provider).expect("metadata");
     let Value::Object(claims) = id_token else { panic!("an object") };
-    let id_token = IdToken { subject: Subject::new("a"), session_id: None, auth_time: None, claims };
+    let id_token = IdToken {
+        subject: Subject::new("a"),
+        session_id: None,
+        auth_time: None,
+        expires_at: Timestamp::from_unix(0),
+        claims,
+    };
     Ok(wanted(&provider, &metadata, &id_token)?.is_some())
 }
 

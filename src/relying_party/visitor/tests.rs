@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{identity::Subject, relying_party::testing};
+use crate::{clock::Timestamp, identity::Subject, relying_party::testing};
 
 fn map(value: Value) -> Map<String, Value> {
     match value {
@@ -11,8 +11,13 @@ fn map(value: Value) -> Map<String, Value> {
 }
 
 fn read(provider: &Provider, id_token: Value, userinfo: Option<Value>) -> Visitor {
-    let id_token =
-        IdToken { subject: Subject::new("subject"), session_id: None, auth_time: None, claims: map(id_token) };
+    let id_token = IdToken {
+        subject: Subject::new("subject"),
+        session_id: None,
+        auth_time: None,
+        expires_at: Timestamp::from_unix(0),
+        claims: map(id_token),
+    };
     visitor(provider, &id_token, userinfo.map(map).as_ref())
 }
 

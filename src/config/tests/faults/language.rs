@@ -183,15 +183,15 @@ from = "x"
     the configuration has 1 fault
     ");
     insta::assert_snapshot!(app(r#"
-[app.headers]
-preset = "remote"
+[app.sign_in]
+title = "{app}"
 [app.access]
 policy = "anyone"
 "#), @r"
-    error: `[app.headers]` is not in this version
+    error: `[app.sign_in]` is not in this version
      --> vestibule.toml:5:1
       |
-    5 | [app.headers]
+    5 | [app.sign_in]
       | ^^^^^^^^^^^^^
       |
       = help: remove it; what it is for comes with a later version
