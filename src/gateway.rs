@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderValue, Request, Response, header::REFERER, request::Parts};
+use http::{HeaderValue, Method, Request, Response, header::REFERER, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
@@ -108,6 +108,9 @@ async fn walk(
     visit.trace.app.get_or_insert_with(|| Arc::clone(app));
     connection.activity.may_rest(app.config.limits.idle);
     visit.trace.path = Some(target.path_and_query().clone());
+    if target.lacks_slash() && matches!(head.method, Method::GET | Method::HEAD) {
+        return Ok(answer::with_slash(&target));
+    }
 
     // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
     let is_astray =

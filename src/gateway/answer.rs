@@ -85,6 +85,13 @@ pub(super) fn at_public_url(app: &App, target: &Target) -> Response<Body> {
     redirect(StatusCode::FOUND, Redirect { location, cookies: Vec::new() })
 }
 
+/// The same place with a slash behind its path, as a web server does it for a folder.
+pub(super) fn with_slash(target: &Target) -> Response<Body> {
+    let query = target.query().map_or_else(String::new, |query| format!("?{query}"));
+    let location = format!("{}/{query}", target.path_and_query().path());
+    redirect(StatusCode::FOUND, Redirect { location, cookies: Vec::new() })
+}
+
 /// The choice among providers, leading to `target`.
 pub(super) fn sign_in_redirect(app: &App, target: &ReturnTarget) -> Response<Body> {
     let location = format!("{}?{}", app.login.endpoint("/sign_in"), query(&[("rd", target.as_str())]));

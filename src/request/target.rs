@@ -190,6 +190,12 @@ impl Target {
         self.stripped.as_deref().unwrap_or(&self.normal)
     }
 
+    /// Whether it names the app without a slash behind its path, where the upstream cannot see that: what is relative to
+    /// its answer would lead out of the app.
+    pub fn lacks_slash(&self) -> bool {
+        self.stripped.as_ref().is_some_and(|stripped| stripped.path() == "/" && !self.normal.path().ends_with('/'))
+    }
+
     /// Every way to read the path, from the app's own path on, first as it was sent; never the same text for the same
     /// reader twice.
     pub fn readings(&self) -> impl Iterator<Item = Reading<'_>> {

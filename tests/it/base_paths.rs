@@ -6,7 +6,7 @@ mod merged_slashes;
 mod sign_ins;
 mod stripped;
 
-use crate::harness::{Configuration, Recorded, RecordingUpstream, Request, Stage};
+use crate::harness::{Configuration, Recorded, RecordingUpstream, Request, Stage, upstream::Answer};
 
 /// One more app at the same port, open to everybody, before an upstream of its own.
 fn another(id: &str, public_url: &str, upstream: &RecordingUpstream, lines: &str) -> String {
@@ -48,8 +48,8 @@ async fn an_app_is_found_by_the_longest_path_and_sees_what_is_its_own() {
         ("/wiki/Page%2Fone?a=%2F", 0, "/wiki/Page%2Fone?a=%2F"),
         ("//wiki//a", 0, "/wiki/a"),
         ("/wiki/editor", 0, "/wiki/editor"),
-        ("/wiki/edit", 1, "/"),
-        ("/wiki/edit?a=b", 1, "/?a=b"),
+        ("/wiki/edit/", 1, "/"),
+        ("/wiki/edit/?a=b", 1, "/?a=b"),
         ("/wiki/edit/a%2Fb;c//d/?e=//", 1, "/a%2Fb;c/d/?e=//"),
         ("/wiki/edit/wiki/edit", 1, "/wiki/edit"),
         ("/", 2, "/"),
@@ -157,4 +157,34 @@ async fn a_star_in_hosts_is_one_label_and_a_name_that_is_written_out_wins() {
     let private =
         stage.send(Request::get("/_vestibule/start").navigation().header("Host", "a.review.example.com")).await;
     assert_eq!((private.status, private.location()), (302, &*stage.own("/start")));
+}
+
+#[tokio::test]
+async fn pages_of_the_hosts_that_a_star_stands_for_may_open_web_sockets() {
+    let stage = Stage::builder().app("hosts = [\"*.review.example.com\"]").public("/**").start().await;
+    stage.upstream.answer(|_| Answer::Echo);
+    let port = stage.public_url.port().expect("a port of the tests");
+    for (origin, status) in [
+        (stage.origin(), 101),
+        (format!("http://a.review.example.com:{port}"), 101),
+        ("http://a.review.example.com".to_owned(), 403),
+        (format!("https://a.review.example.com:{port}"), 403),
+        (format!("http://review.example.com:{port}"), 403),
+        (format!("http://a.b.review.example.com:{port}"), 403),
+        (format!("http://a.review.example.com:{port}:{port}"), 403),
+        (format!("http://evil.example#.review.example.com:{port}"), 403),
+        (format!("http://evil@a.review.example.com:{port}"), 403),
+        ("null".to_owned(), 403),
+    ] {
+        let request = Request::get("/socket").header("Host", "a.review.example.com").headers(&[
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Sec-WebSocket-Version", "13"),
+            ("Origin", &origin),
+        ]);
+        let answer = stage.connect().await.exchange(&request).await;
+        assert_eq!(answer.status, status, "{origin}: {answer:?}");
+        assert_eq!(stage.upstream.take().len(), usize::from(status == 101), "{origin}");
+    }
 }

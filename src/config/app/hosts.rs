@@ -36,9 +36,11 @@ impl fmt::Display for WildcardHost {
     }
 }
 
-/// The name that a host is one label below.
+/// The name that a host (lower case) is one label below.
 pub fn one_label_below(host: &str) -> Option<&str> {
-    host.split_once('.').map(|(_, parent)| parent)
+    let (label, parent) = host.split_once('.')?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    (!label.is_empty() && label.bytes().all(plain)).then_some(parent)
 }
 
 /// Which app has which path of which host.
@@ -126,6 +128,9 @@ mod tests {
             ("xreview.example.com", false),
             ("a.review.example.com.evil.example", false),
             ("review.example.com.evil.example", false),
+            (".review.example.com", false),
+            ("evil@a.review.example.com", false),
+            ("evil#.review.example.com", false),
             ("[::1]", false),
             ("localhost", false),
         ] {

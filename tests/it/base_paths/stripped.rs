@@ -75,3 +75,21 @@ async fn a_whole_visit_stays_below_the_path() {
     let cookie = &landed.hops.last().expect("the app's redirect").1;
     assert_eq!(cookie.headers("set-cookie"), ["theirs=1; Path=/"], "the app's cookies are its own affair");
 }
+
+/// What the app's root page says of itself would be looked for beside the app otherwise.
+#[tokio::test]
+async fn the_public_url_without_its_slash_leads_to_the_folder() {
+    let stage = stripping().public("/**").start().await;
+    for (sent, leads_to) in [("/wiki", "/wiki/"), ("/wiki?a=/b", "/wiki/?a=/b"), ("/wiki?", "/wiki/?")] {
+        for method in ["GET", "HEAD"] {
+            let answer = stage.send(Request::new(method, sent)).await;
+            assert_eq!((answer.status, answer.location()), (302, leads_to), "{method} {sent}");
+            assert!(stage.upstream.take().is_empty());
+        }
+    }
+    assert_eq!(stage.send(Request::post("/wiki", "x")).await.status, 200, "a form is not sent twice");
+    assert_eq!(stage.upstream.only().target(), "/");
+    let knowing = Stage::builder().public_path("/wiki").public("/**").start().await;
+    assert_eq!(knowing.send(Request::get("/wiki")).await.status, 200, "who knows of the path says it better");
+    assert_eq!(knowing.upstream.only().target(), "/wiki");
+}

@@ -60,6 +60,21 @@ fn the_longest_path_has_a_target_and_what_is_judged_begins_there() {
 }
 
 #[test]
+fn a_name_without_its_slash_is_seen_where_the_upstream_cannot_see_it() {
+    for (lines, sent, lacks) in [
+        ("strip_path = true", "/files", true),
+        ("strip_path = true", "/files?a=/", true),
+        ("strip_path = true", "/files/", false),
+        ("strip_path = true", "/files/a", false),
+        ("", "/files", false),
+    ] {
+        let site = site(&[("/files", lines)]);
+        let found = site.find(&sent.parse().expect(sent)).expect(sent).expect("an app");
+        assert_eq!(found.target.lacks_slash(), lacks, "{sent} with {lines:?}");
+    }
+}
+
+#[test]
 fn a_path_that_no_app_has_is_nobodys() {
     let site = site(&[("/wiki", ""), ("/notes", "")]);
     for sent in ["/", "/wikis", "/Wikis", "/_vestibule/start", "/a%2fwiki", "/?/wiki"] {
@@ -223,7 +238,7 @@ proptest! {
             (if rest.is_empty() { b"/".to_vec() } else { rest.to_vec() }, reading.readers)
         }).collect();
         prop_assert_eq!(judged, read);
-        if own_path.is_empty() && *app == "" {
+        if own_path.is_empty() && app.is_empty() {
             for reading in again.readings() {
                 let others = ["/a", "/public"];
                 prop_assert!(!others.iter().any(|other| reading.enters(other)), "{:?} is another app's", reading);
