@@ -24,8 +24,10 @@ mod fault;
 mod later;
 mod location;
 mod mask;
+mod neighbours;
 mod path_pattern;
 mod pem;
+mod plain_path;
 mod section;
 mod source;
 mod tree;
@@ -183,7 +185,7 @@ fn check_apps(report: &Report, server: &Server, apps: &[app::Draft]) -> Result<(
             ));
         }
     }
-    outcome
+    neighbours::check(report, server, apps).and(outcome)
 }
 
 /// Without an upstream only a trusted proxy can make use of an app, and there is none.

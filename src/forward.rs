@@ -23,7 +23,11 @@ use thiserror::Error;
 use crate::{
     access::{AppRules, Holder, MethodOverrides, Permit},
     clock::Moment,
-    config::{self, Cache, app::Setting, upstream::UpstreamUrl},
+    config::{
+        self, Cache,
+        app::{BasePath, PublicUrl, Setting, WildcardHost},
+        upstream::UpstreamUrl,
+    },
     request::{self, Client, Removals, ReservedNames, Target, Upgrade, client::Trust},
     session::{Pulse, Session, Sessions},
     upstream::{self, Affinity, Claim, Person, RequestBody, ResponseBody, Upstream},
@@ -49,11 +53,15 @@ pub struct Front {
     origins: Origins,
     /// The origins whose pages may change protocols here.
     upgrade_origins: Vec<String>,
+    /// Those of hosts that a `*.` of the app stands for.
+    upgrade_origins_below: Vec<WildcardOrigin>,
     method_overrides: MethodOverrides,
     /// How long a tunnel may rest.
     idle: Option<Duration>,
     proto: HeaderValue,
     port: HeaderValue,
+    /// The path that the upstream does not know of.
+    prefix: Option<HeaderValue>,
     /// The upstream's own `Host`, where the visitor's is not preserved.
     upstream_host: Option<HeaderValue>,
     /// What the app is told of its visitors.
@@ -84,10 +92,18 @@ impl Front {
                 .map(|host| app.public_url.origin_at(host))
                 .chain(app.answers.allowed_origins.iter().cloned())
                 .collect(),
+            upgrade_origins_below: app
+                .wildcard_hosts
+                .iter()
+                .map(|host| WildcardOrigin { public_url: app.public_url.clone(), host: host.clone() })
+                .collect(),
             // Where there is no upstream, nothing of one is ever rewritten.
             origins: Origins::new(app, &upstream.map(UpstreamUrl::origin).unwrap_or_default()),
             proto: HeaderValue::from_static(app.public_url.scheme.as_str()),
             port: HeaderValue::from(app.public_url.port),
+            prefix: (app.paths.base == BasePath::Stripped && !app.public_url.path.is_empty())
+                .then(|| HeaderValue::from_str(&app.public_url.path).ok())
+                .flatten(),
             upstream_host: upstream
                 .filter(|_| !app.preserve_host)
                 .and_then(|upstream| HeaderValue::from_str(&upstream.authority()).ok()),
@@ -118,7 +134,10 @@ impl Front {
     /// can ask for a WebSocket only, always says where it comes from (RFC 6455 §10.2);
     /// others need not say anything.
     pub fn owns_origin_of(&self, headers: &HeaderMap) -> bool {
-        let ours = |origin: &HeaderValue| self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes());
+        let ours = |origin: &HeaderValue| {
+            self.upgrade_origins.iter().any(|ours| ours.as_bytes() == origin.as_bytes())
+                || self.upgrade_origins_below.iter().any(|below| below.covers(origin))
+        };
         headers.get_all(ORIGIN).iter().all(ours)
     }
 }
@@ -129,6 +148,22 @@ fn constant(setting: &Setting) -> Option<HeaderValue> {
         Setting::Claim(_) => None,
         Setting::Value(value) => Some(value.clone()),
         Setting::Basic(credential) => Some(credential.header()),
+    }
+}
+
+/// `https://*.review.example.com`
+#[derive(Debug)]
+struct WildcardOrigin {
+    public_url: PublicUrl,
+    host: WildcardHost,
+}
+
+impl WildcardOrigin {
+    fn covers(&self, origin: &HeaderValue) -> bool {
+        let origin = origin.to_str().unwrap_or_default();
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        self.host.covers(host) && self.public_url.origin_at(host) == origin
     }
 }
 
@@ -216,7 +251,7 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     if expects {
         head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
-    head.uri = Uri::from(target.path_and_query().clone());
+    head.uri = Uri::from(target.forwarded().clone());
 
     let (mut response, offered) = match upgrade.zip(visitor_side) {
         None => {

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderValue, Request, Response, header::REFERER, request::Parts};
+use http::{HeaderValue, Method, Request, Response, header::REFERER, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     clock::instant,
     config::app::OnAnonymous,
     forward::{self, Forwarded, Passage, PassingSession},
-    request::{self, Audience, Client, Fields, Place, framing},
+    request::{self, Audience, Client, Fields, FramingError, Place, framing},
 };
 
 mod anonymous;
@@ -35,7 +35,7 @@ pub use worker::Worker;
 use anonymous::Redirects;
 use judgement::{Asked, Judged, judge};
 use refusal::Refusal;
-use worker::{Finish, RequestId, Trace};
+use worker::{Finish, Purpose, RequestId, Trace};
 
 /// Answers one request; it always has an answer.
 pub async fn handle(
@@ -54,6 +54,7 @@ pub async fn handle(
         client: connection.peer.address(),
         app: None,
         guest: None,
+        purpose: Purpose::Visit,
     };
     // Dropped with this future where the visitor leaves before there is an answer.
     let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
@@ -98,7 +99,14 @@ async fn walk(
     let fields = Fields::read(&head.headers);
     visit.look_at(&head, &fields);
     apps.head_limits.check(&head)?;
-    let host = framing::check(&head, &fields)?;
+    let host = match framing::check(&head, &fields) {
+        // Load balancers ask by address, and some in HTTP/1.0 without any host.
+        Ok(_) | Err(FramingError::NoHost | FramingError::Host(_)) if apps.is_health_probe(&head) => {
+            visit.trace.purpose = Purpose::HealthProbe;
+            return answer::health(worker, &head.method);
+        }
+        host => host?,
+    };
     let client = Client::resolve(&connection.peer, &head.headers, &apps.trusted_proxies);
     visit.trace.client = client.address();
     if let Some(id) = RequestId::given(&client, &head.headers) {
@@ -106,19 +114,22 @@ async fn walk(
     }
     let host = client.forwarded_host().unwrap_or(host);
     let asked = match Asked::read(apps, visit, &host, &head.uri) {
-        Err(Refusal::UnknownHost) if forward_auth::is_meant_without_an_app(&head.uri, &apps.prefix) => {
+        Err(Refusal::UnknownHost | Refusal::UnknownPath) if forward_auth::is_meant(&head.uri, &apps.prefix) => {
             return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
         }
         asked => asked?,
     };
     let Asked { app, target } = &asked;
     connection.activity.may_rest(app.config.limits.idle);
+    if target.lacks_slash() && matches!(head.method, Method::GET | Method::HEAD) {
+        return Ok(answer::with_slash(target));
+    }
 
     // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
     let audience = visit.audience;
     let is_astray = || audience == Audience::Navigation && host.name() != app.config.public_url.host;
-    if let Place::Own(endpoint) = target.place(&apps.prefix)? {
-        if forward_auth::is_meant(endpoint, target, &head.uri) {
+    if let Place::Own(endpoint) = app.premises.place(target)? {
+        if forward_auth::is_endpoint(endpoint, target, &head.uri) {
             return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
         }
         if is_astray() {

@@ -144,7 +144,7 @@ impl Login {
 
     /// The URL of one of our own endpoints.
     pub fn endpoint(&self, name: &str) -> String {
-        format!("{}{}{name}", self.origins.own, self.origins.prefix)
+        format!("{}{}", self.origins.own, self.origins.premises.endpoint(name))
     }
 
     /// Runs a future on the runtime that owns the provider's connections.

@@ -40,6 +40,7 @@ pub struct Pages {
     environment: Environment<'static>,
     assets: Assets,
     prefix: String,
+    home: String,
 }
 
 /// Something did not work out, or is not allowed (contract §5).
@@ -122,15 +123,20 @@ pub struct ConfirmReplacePage<'a> {
 }
 
 impl Pages {
-    /// Pages whose links and assets lie below `prefix` (`server.prefix`).
+    /// Pages whose links and assets lie below `prefix` (`server.prefix`), of an app that has the whole host.
     pub fn new(prefix: &str) -> Self {
+        Self::below("", prefix)
+    }
+
+    /// The same for an app that lies below a path of its host.
+    pub fn below(app_path: &str, prefix: &str) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
         environment
             .add_template("page.html", include_str!("pages/templates/page.html"))
             .expect("the embedded template is valid, as every sample shows");
-        Self { environment, assets: Assets::new(), prefix: prefix.to_owned() }
+        Self { environment, assets: Assets::new(), prefix: format!("{app_path}{prefix}"), home: format!("{app_path}/") }
     }
 
     /// What `/static/NAME` answers.
@@ -179,14 +185,14 @@ impl Pages {
             heading: &text::sign_out_of(page.app_name),
             explanation: text::SIGN_OUT_ENDS_THE_SESSION,
             account: page.account,
-            actions: &[sign_out, Action::link(text::STAY_SIGNED_IN, "/")],
+            actions: &[sign_out, Action::link(text::STAY_SIGNED_IN, &self.home)],
             ..View::of(page.app_name)
         })
     }
 
     /// It worked.
     pub fn signed_out(&self, page: &SignedOutPage<'_>) -> String {
-        let sign_in = own_url(&self.prefix, "start", &[("rd", "/")]);
+        let sign_in = own_url(&self.prefix, "start", &[("rd", &self.home)]);
         self.render(&View {
             heading: text::SIGNED_OUT,
             explanation: text::CLOSE_THE_BROWSER,

@@ -163,7 +163,7 @@ pub fn start(config: &Config, options: &Options) -> Result<Running, StartError> 
         .map(|_| {
             let log = access_log.as_ref().map(AccessLog::worker);
             let (apps, clock) = (Arc::clone(&parts.apps), options.clock.clone());
-            let worker = Arc::new(Worker::new(apps, log, &options.random, clock, serving.clone()));
+            let worker = Arc::new(Worker::new(apps, log, &options.random, clock, stop.clone(), serving.clone()));
             let (certificates, capacity) = (certificates.clone(), Arc::clone(&capacity));
             let endings = Endings { leaving: stop.clone(), stop: serving.clone() };
             let acceptor = Acceptor::new(worker, certificates, &config.server, capacity, meter.clone(), endings);

@@ -2,28 +2,32 @@
 
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
-use url::Url;
-
-pub(super) mod answers;
-
-pub use answers::{Answers, CorsPreflight, OnAnonymous};
-
 use crate::{
     config::{
         Access, Provider, Route, TlsIdentity,
         access::{self, Scope},
-        fault::{Fault, Place, Report},
-        location, pem,
+        fault::{Place, Report},
+        pem,
         provider::{Providers, parse_name, read_id},
-        section::{Placed, Reading, Section, Unique, Wrong},
+        section::{Reading, Section, Unique},
         upstream::{UpstreamUrl, read_upstream},
     },
     identity::{AppId, ProviderId},
 };
 
+pub(super) mod answers;
 mod headers;
+mod hosts;
+mod paths;
+mod public_url;
 
+pub use answers::{Answers, CorsPreflight, OnAnonymous};
 pub use headers::{BasicCredential, BearerToken, Encoding, GroupPattern, Headers, Preset, Setting, Told};
+pub use hosts::{WildcardHost, one_label_below};
+pub use paths::{BasePath, Paths, Slashes};
+pub use public_url::PublicUrl;
+
+use hosts::Claims;
 
 /// What a file without any app is shown.
 const EXAMPLE: &str = "\
@@ -52,6 +56,10 @@ pub struct App {
     pub public_url: PublicUrl,
     /// The host of `public_url` and further `hosts`, in lower case without a port.
     pub hosts: Vec<String>,
+    /// Those of `hosts` that begin with `*.`.
+    pub wildcard_hosts: Vec<WildcardHost>,
+    /// `strip_path`, `merge_slashes`, `callback_path`
+    pub paths: Paths,
     /// `upstream`; `None` = another proxy has the way to the app, and only asks us (forward-auth).
     pub upstream: Option<UpstreamUrl>,
     /// `providers`, or all that exist; at least one.
@@ -72,35 +80,6 @@ pub struct App {
     pub access: Access,
     /// `[[app.route]]`, the first match wins.
     pub routes: Vec<Route>,
-}
-
-/// Where visitors find the app.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicUrl {
-    /// Whether the visitor's side is https: decides cookie security, never the connection.
-    pub scheme: Scheme,
-    /// The host in lower case; IPv6 in brackets.
-    pub host: String,
-    /// The port, also where it is the scheme's own.
-    pub port: u16,
-    /// The path that the app is below, without a slash at its end: empty for the whole host.
-    pub path: String,
-}
-
-impl PublicUrl {
-    /// The origin as a browser writes it (RFC 6454 §6.2): the scheme's own port is left out.
-    pub fn origin(&self) -> String {
-        if self.port == self.scheme.default_port() {
-            format!("{}://{}", self.scheme.as_str(), self.host)
-        } else {
-            format!("{}://{}:{}", self.scheme.as_str(), self.host, self.port)
-        }
-    }
-
-    /// The same for another host of the app.
-    pub fn origin_at(&self, host: &str) -> String {
-        Self { host: host.to_owned(), ..self.clone() }.origin()
-    }
 }
 
 /// `[app.limits]`
@@ -164,6 +143,10 @@ pub(super) struct Draft {
     pub(super) certificate: Option<Place>,
     /// Where `[app.headers]` is, if it is there.
     headers: Option<Place>,
+    /// Where its `public_url` is.
+    pub(super) public_url: Place,
+    /// Where its `callback_path` is, if it has one.
+    pub(super) callback: Option<Place>,
 }
 
 impl Draft {
@@ -204,19 +187,20 @@ impl Draft {
 
 /// Reads all `[[app]]` sections.
 pub(super) fn read_apps(root: &Section<'_>, providers: &Providers) -> Reading<Vec<Draft>> {
-    let (mut ids, mut hosts) = (Unique::new("the id"), Unique::new("the host"));
-    let apps = root.tables("app", "app", |section| read_app(section, providers, &mut ids, &mut hosts));
+    let (mut ids, mut claims) = (Unique::new("the id"), Claims::new());
+    let apps = root.tables("app", "app", |section| read_app(section, providers, &mut ids, &mut claims));
     if apps.is_empty() {
         return Err(root.missing("app", "there would be nothing to stand in front of", EXAMPLE));
     }
     apps.into_iter().collect()
 }
 
-fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, hosts: &mut Unique) -> Reading<Draft> {
+fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, claims: &mut Claims) -> Reading<Draft> {
     let id = read_id(section, "wiki", ids);
     let name = section.optional("name", parse_name);
-    let public_url = read_public_url(section);
-    let hosts = read_hosts(section, public_url.as_ref().ok(), hosts);
+    let public_url = public_url::read_public_url(section);
+    let hosts = hosts::read_hosts(section, public_url.as_ref().ok(), claims);
+    let paths = paths::read_paths(section, public_url.as_ref().ok());
     let upstream = read_upstream(section);
     let preserve_host = section.flag("preserve_host", true);
     let own_providers = read_own_providers(section, providers);
@@ -230,20 +214,26 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
     let routes = access::read_routes(section, scope);
     let rules = access.and_then(|access| access::join(section, access, routes));
+    let (public_url, hosts, (paths, callback)) = (public_url?, hosts?, paths?);
     let (id, upstream, headers) = (AppId::new(id?.value), upstream?, headers?);
     let (access, routes) = rules?;
     headers::warn(section, &headers, upstream.as_deref(), &routes);
+    paths::warn_of_doubled_paths(section, &public_url, &routes);
     Ok(Draft {
         providers: own_providers?,
         place: section.place(),
         upstream: upstream.as_ref().map(|upstream| upstream.place),
         certificate: section.place_of("tls"),
         headers: section.place_of("headers"),
+        public_url: public_url.place,
+        callback,
         app: App {
             name: name?.map_or_else(|| id.to_string(), |name| name.value),
             id,
-            public_url: public_url?.value,
-            hosts: hosts?,
+            public_url: public_url.value,
+            hosts: hosts.named,
+            wildcard_hosts: hosts.wildcards,
+            paths,
             upstream: upstream.map(|upstream| upstream.value),
             providers: Vec::new(),
             preserve_host: preserve_host?,
@@ -256,55 +246,6 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, host
             routes,
         },
     })
-}
-
-fn read_public_url(section: &Section<'_>) -> Reading<Placed<PublicUrl>> {
-    let insecure_http = section.flag("insecure_http", false);
-    let url = section.required("public_url", "\"https://wiki.example.com\"", |text| {
-        let url = location::parse_url(text)?;
-        if url.path() == "/" {
-            return Ok(url);
-        }
-        Err(Wrong::new("with a path is not in this version").help("end it with the host or port"))
-    })?;
-    if url.scheme() != "https" && !location::is_loopback(&url) {
-        if !insecure_http? {
-            return Err(section.report().add(
-                Fault::at(url.place, "`public_url` must start with https://")
-                    .why("over plain http, whoever sees the traffic takes over every session")
-                    .help("loopback hosts may use http; elsewhere only with insecure_http = true beside it"),
-            ));
-        }
-        section
-            .report()
-            .warn(Some(url.place), "`public_url` is plain http: whoever sees the traffic takes over every session");
-    }
-    let public_url = PublicUrl {
-        scheme: location::scheme(&url),
-        host: url.host_str().unwrap_or_default().to_owned(),
-        port: port(&url),
-        path: url.path().trim_end_matches('/').to_owned(),
-    };
-    Ok(Placed { value: public_url, place: url.place })
-}
-
-/// The port of a URL, also where it is left out; http and https always have one.
-fn port(url: &Url) -> u16 {
-    url.port().unwrap_or(location::scheme(url).default_port())
-}
-
-/// The host of `public_url` and further ones; an app answers to each, so no two apps may have one in common.
-fn read_hosts(
-    section: &Section<'_>,
-    public_url: Option<&Placed<PublicUrl>>,
-    taken: &mut Unique,
-) -> Reading<Vec<String>> {
-    let own = public_url.map(|url| Placed { value: url.host.clone(), place: url.place });
-    let further = section.list("hosts", location::parse_host)?.unwrap_or_default();
-    let hosts: Vec<_> = own.into_iter().chain(further).collect();
-    let claims: Vec<_> = hosts.iter().map(|host| taken.claim(section.report(), host, host.place)).collect();
-    claims.into_iter().collect::<Reading<()>>()?;
-    Ok(hosts.into_iter().map(|host| host.value).collect())
 }
 
 fn read_limits(section: &Section<'_>) -> Reading<AppLimits> {

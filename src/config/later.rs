@@ -7,7 +7,7 @@
 /// Keys by section.
 const KEYS: [(&str, &[&str]); 9] = [
     ("", &["mail", "pages", "compat"]),
-    ("server", &["admin_socket", "admin_url", "health_path", "admins", "compat"]),
+    ("server", &["admin_socket", "admin_url", "admins", "compat"]),
     ("store", &["audit_retention"]),
     (
         "session",
@@ -66,14 +66,11 @@ const KEYS: [(&str, &[&str]); 9] = [
             "description",
             "logo",
             "category",
-            "strip_path",
-            "callback_path",
             "callback_url",
             "post_logout_url",
             "post_logout_urls",
             "logout_paths",
             "clear_cookies",
-            "merge_slashes",
             "preserve_post",
             "keep_fragment",
             "catalog",

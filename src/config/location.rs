@@ -40,9 +40,6 @@ pub(super) fn parse_origin(text: &str) -> Result<Url, Wrong> {
 
 /// A host name or address as a browser would send it in `Host`, without a port.
 pub(super) fn parse_host(text: &str) -> Result<String, Wrong> {
-    if text.starts_with("*.") {
-        return Err(Wrong::new("takes no `*.` in this version").help("name each host"));
-    }
     let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
         (!host.contains(':') || host.ends_with(']')) && port.bytes().all(|byte| byte.is_ascii_digit())
     });
@@ -50,7 +47,7 @@ pub(super) fn parse_host(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new("must be a host without a port").help("ports are ignored when an app is looked up"));
     }
     match Host::parse(text) {
-        Ok(host) if !text.ends_with('.') && !text.contains('%') => Ok(host.to_string()),
+        Ok(host) if !text.ends_with('.') && !text.contains(['%', '*']) => Ok(host.to_string()),
         _ => Err(Wrong::new("must be a host name or an address").help("write, for example, \"wiki.example.com\"")),
     }
 }

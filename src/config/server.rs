@@ -15,8 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{
     fault::quoted,
     listen::{self, Listen, UnixPeers},
-    path_pattern::is_unreserved,
-    pem,
+    pem, plain_path,
     section::{Reading, Section, Wrong},
 };
 
@@ -47,6 +46,8 @@ pub struct Server {
     pub ops_listen: Option<SocketAddr>,
     /// The path of our own endpoints below each app's public URL: one slash in front, none behind.
     pub prefix: String,
+    /// The path that says to whoever asks at a listener of visitors whether it serves; `None` = none.
+    pub health_path: Option<String>,
     /// Whose `X-Forwarded-*` and PROXY headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether peers on Unix sockets are believed as well.
@@ -137,7 +138,8 @@ pub enum LogFormat {
 pub(super) fn read_server(section: &Section<'_>) -> Reading<Server> {
     let listen = listen::read_listen(section);
     let ops_listen = listen::read_ops_listen(section, listen.as_deref().ok());
-    let prefix = section.optional("prefix", parse_prefix);
+    let prefix = section.optional("prefix", |text| plain_path::parse(text, "/_vestibule"));
+    let health_path = section.optional("health_path", |text| plain_path::parse(text, "/healthz"));
     let trusted_proxies = listen::read_trusted_proxies(section);
     let proxy_protocol = section.flag("proxy_protocol", false);
     let drain_delay = section.duration("drain_delay", Duration::from_secs(5), Duration::ZERO..=MAX_DRAIN);
@@ -152,6 +154,7 @@ pub(super) fn read_server(section: &Section<'_>) -> Reading<Server> {
         listen,
         ops_listen: ops_listen?,
         prefix: prefix?.map_or_else(|| "/_vestibule".to_owned(), |prefix| prefix.value),
+        health_path: health_path?.map(|path| path.value),
         trusted_proxies,
         unix_peers,
         proxy_protocol: if proxy_protocol { ProxyProtocol::Required } else { ProxyProtocol::Off },
@@ -161,17 +164,6 @@ pub(super) fn read_server(section: &Section<'_>) -> Reading<Server> {
         tls: tls?,
         limits: limits?,
     })
-}
-
-fn parse_prefix(text: &str) -> Result<String, Wrong> {
-    let segments = text.strip_prefix('/').unwrap_or_default();
-    let plain = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(is_unreserved);
-    if segments.split('/').all(plain) {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong::new("must begin with one slash, not end with one, and hold plain letters, digits and -._~ only")
-        .why("whatever another reader could take for another path would be a way around our endpoints")
-        .help("write, for example, \"/_vestibule\""))
 }
 
 fn read_tls(section: &Section<'_>) -> Reading<Tls> {

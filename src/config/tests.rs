@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::{
     access::{Narrowing, RouteAccess},
-    app::Scheme,
+    app::{BasePath, Paths, Scheme, Slashes},
     provider::{ClientAuth, TrustEmail, UserInfo},
     upstream::{UpstreamUrl, Verification},
 };
@@ -378,4 +378,62 @@ fn what_is_allowed_and_dangerous_is_a_warning_with_its_line() {
     vestibule.toml:19: a condition on the claim `email` holds for addresses that nobody verified; `email` and `email_domain` do not
     vestibule.toml:22: this route makes the whole app public
     "#);
+}
+
+#[test]
+fn a_public_url_may_have_a_path_where_the_paths_of_its_app_begin() {
+    for (text, path, origin) in [
+        ("https://example.com", "", "https://example.com"),
+        ("https://example.com/", "", "https://example.com"),
+        ("https://Example.com:443/Team/wiki_2/", "/Team/wiki_2", "https://example.com"),
+        ("https://[::1]:8443/~wiki", "/~wiki", "https://[::1]:8443"),
+    ] {
+        let app = accepted(&MINIMAL.replace("https://wiki.example.com", text)).apps.remove(0);
+        assert_eq!((app.public_url.path.as_str(), &*app.public_url.origin()), (path, origin), "{text}");
+    }
+    let config = accepted(&MINIMAL.replace(
+        "public_url = \"https://wiki.example.com\"",
+        "public_url = \"https://example.com/wiki\"\nstrip_path = true\nmerge_slashes = false\n\
+         callback_path = \"/oauth2/callback\"\nhosts = [\"*.Review.example.com\"]",
+    ));
+    let app = &config.apps[0];
+    let callback = Some("/oauth2/callback".to_owned());
+    assert_eq!(app.paths, Paths { base: BasePath::Stripped, slashes: Slashes::Kept, callback });
+    let wildcards: Vec<_> = app.wildcard_hosts.iter().map(ToString::to_string).collect();
+    assert_eq!((&*app.hosts, &*wildcards), (&["example.com".to_owned()][..], &["*.review.example.com".to_owned()][..]));
+}
+
+#[test]
+fn paths_that_most_likely_mean_something_else_are_warned_of() {
+    let route = |path: &str| format!("\n[[app.route]]\npath = {path:?}\naccess = \"public\"\n");
+    let wiki = MINIMAL.replace("wiki.example.com", "example.com/wiki");
+    let stripping = MINIMAL.replace("upstream =", "strip_path = true\nupstream =");
+    for (text, warning) in [
+        (
+            stripping,
+            Some("vestibule.toml:10: `strip_path` does nothing: `public_url` has no path that could be removed"),
+        ),
+        (
+            format!("{wiki}{}", route("/wiki/public/**")),
+            Some(
+                "vestibule.toml:7: the route \"/wiki/public/**\" begins at `public_url`, so it is for /wiki/wiki/public/**",
+            ),
+        ),
+        (format!("{wiki}{}", route("/wikis")), None),
+        (
+            format!("server.health_path = \"/healthz\"\n{MINIMAL}{}", route("/*")),
+            Some("`health_path` is answered before the app `wiki`, whose route \"/*\" names it"),
+        ),
+        (
+            format!("server.health_path = \"/wiki/_vestibule/health\"\n{wiki}"),
+            Some("`health_path` hides one of our own endpoints of the app `wiki`"),
+        ),
+        (format!("server.health_path = \"/healthz\"\n{MINIMAL}{}", route("/**")), None),
+        (format!("server.health_path = \"/healthz\"\n{wiki}{}", route("/*")), None),
+    ] {
+        let warnings = accepted(&text).warnings;
+        let about_paths: Vec<_> =
+            warnings.iter().filter(|w| w.contains("_path`") || w.contains("begins at")).map(String::as_str).collect();
+        assert_eq!(about_paths, Vec::from_iter(warning), "{text}");
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -81,6 +82,9 @@ pub(super) fn set(headers: &mut HeaderMap, front: &Front, client: &Client<'_>, r
     headers.insert(X_FORWARDED_FOR, client.forwarded_for());
     headers.insert(X_FORWARDED_PROTO, front.proto.clone());
     headers.insert(X_FORWARDED_PORT, front.port.clone());
+    if let Some(prefix) = &front.prefix {
+        headers.insert(X_FORWARDED_PREFIX, prefix.clone());
+    }
     headers.insert(X_REAL_IP, client.real_ip());
     headers.insert(X_REQUEST_ID, request_id);
 }

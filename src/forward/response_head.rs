@@ -1,7 +1,7 @@
 //! What of an upstream's answer reaches the visitor.
 //!
 //! Hop-by-hop fields end here (RFC 9110 §7.6.1), our cookies are nobody else's to
-//! set, redirects to the upstream's own address are brought back to the public
+//! set, references to the upstream's own address are brought back to the public
 //! one, and no shared cache may keep what was fetched behind a sign-in.
 //!
 //! A cache in front of us knows nothing of sessions. RFC 9111 §3.5 keeps it from storing
@@ -14,7 +14,10 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, LOCATION, SET_COOKIE, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, LOCATION, REFRESH, SET_COOKIE, TRANSFER_ENCODING,
+        UPGRADE,
+    },
 };
 
 use crate::{
@@ -43,7 +46,8 @@ enum Kind {
     Connection,
     HopByHop,
     SetCookie,
-    Location,
+    /// `Location`, `Content-Location`, `Refresh`
+    Reference,
     CacheControl,
     /// What a cache takes or guesses a lifetime from.
     Lifetime,
@@ -56,7 +60,7 @@ impl Kind {
         match name.as_str() {
             "connection" => Self::Connection,
             "set-cookie" => Self::SetCookie,
-            "location" => Self::Location,
+            "location" | "content-location" | "refresh" => Self::Reference,
             "cache-control" => Self::CacheControl,
             "expires" | "last-modified" => Self::Lifetime,
             "cdn-cache-control" | "cloudflare-cdn-cache-control" | "surrogate-control" | "x-accel-expires" => {
@@ -77,14 +81,14 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
     // Ours, not the upstream's (RFC 9110 §2.5): in HTTP/1.0 every answer would close the visitor's connection.
     *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
-    let (mut connection, mut cookies, mut location, mut cached) = (false, false, false, false);
+    let (mut connection, mut cookies, mut referring, mut cached) = (false, false, false, false);
     let mut dropped = Vec::new();
     for name in headers.keys() {
         match Kind::of(name) {
             Kind::EndToEnd => {}
             Kind::Connection => connection = true,
             Kind::SetCookie => cookies = true,
-            Kind::Location => location = true,
+            Kind::Reference => referring = true,
             Kind::CacheControl | Kind::Lifetime => cached = true,
             Kind::SharedCache if protection == Protection::Public => {}
             Kind::HopByHop | Kind::SharedCache => dropped.push(name.clone()),
@@ -112,13 +116,25 @@ pub(super) fn cleanse<B>(mut response: Response<B>, origins: &Origins, protectio
     if cookies {
         drop_our_cookies(headers);
     }
-    if location && let Some(location) = headers.get(LOCATION).and_then(|location| origins.public(location)) {
-        headers.insert(LOCATION, location);
+    if referring {
+        bring_home(headers, origins);
     }
     if cached && protection == Protection::Protected {
         keep_private(headers);
     }
     response
+}
+
+/// Makes public what refers to the upstream by its own address.
+fn bring_home(headers: &mut HeaderMap, origins: &Origins) {
+    for name in [LOCATION, CONTENT_LOCATION] {
+        if let Some(public) = headers.get(&name).and_then(|reference| origins.public(reference)) {
+            headers.insert(name, public);
+        }
+    }
+    if let Some(public) = headers.get(REFRESH).and_then(|refresh| origins.public_refresh(refresh)) {
+        headers.insert(REFRESH, public);
+    }
 }
 
 fn drop_our_cookies(headers: &mut HeaderMap) {
@@ -216,11 +232,14 @@ mod tests {
 
     #[test]
     fn a_location_on_the_upstreams_own_origin_becomes_the_public_url() {
-        for (sent, received) in [
-            ("http://app:8080/login?x=1", "https://wiki.example.com/login?x=1"),
-            ("https://other.example.com/", "https://other.example.com/"),
+        for (name, sent, received) in [
+            ("location", "http://app:8080/login?x=1", "https://wiki.example.com/login?x=1"),
+            ("location", "https://other.example.com/", "https://other.example.com/"),
+            ("content-location", "http://app:8080/login.html", "https://wiki.example.com/login.html"),
+            ("refresh", "0;url=http://app:8080/login", "0;url=https://wiki.example.com/login"),
+            ("link", "<http://app:8080/login>", "<http://app:8080/login>"),
         ] {
-            assert_eq!(cleansed(&[("location", sent)], Protection::Public)[0].1, received);
+            assert_eq!(cleansed(&[(name, sent)], Protection::Public)[0].1, received, "{name}");
         }
     }
 

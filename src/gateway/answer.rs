@@ -7,7 +7,7 @@ use http::{
 };
 use url::Origin;
 
-use super::{App, Body, refusal::Refusal};
+use super::{App, Body, Worker, refusal::Refusal};
 use crate::{
     login::{Redirect, ReturnTarget},
     pages::{Framing, PAGE_CONTENT_TYPE, PROBLEM_CONTENT_TYPE, Pages, Problem, security_headers},
@@ -72,6 +72,19 @@ pub(super) fn asset(pages: &Pages, method: &Method, name: &str) -> Result<Respon
     Ok(response)
 }
 
+/// Whether we serve, in a status and nothing else: the probe is anybody's.
+pub(super) fn health(worker: &Worker, method: &Method) -> Result<Response<Body>, Refusal> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Err(Refusal::MethodNotAllowed("GET, HEAD"));
+    }
+    let mut response = Response::new(Body::empty());
+    if worker.leaving.is_cancelled() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    Ok(response)
+}
+
 /// Where a sign-in that leads to `target` begins.
 pub(super) fn start_url(app: &App, target: &ReturnTarget) -> String {
     format!("{}?{}", app.login.endpoint("/start"), query(&[("rd", target.as_str())]))
@@ -85,6 +98,13 @@ pub(super) fn start_redirect(app: &App, target: &ReturnTarget) -> Response<Body>
 /// The same place under the app's public URL.
 pub(super) fn at_public_url(app: &App, target: &Target) -> Response<Body> {
     let location = format!("{}{}", app.login.origins.own, target.path_and_query());
+    redirect(StatusCode::FOUND, Redirect { location, cookies: Vec::new() })
+}
+
+/// The same place with a slash behind its path, as a web server does it for a folder.
+pub(super) fn with_slash(target: &Target) -> Response<Body> {
+    let query = target.query().map_or_else(String::new, |query| format!("?{query}"));
+    let location = format!("{}/{query}", target.path_and_query().path());
     redirect(StatusCode::FOUND, Redirect { location, cookies: Vec::new() })
 }
 

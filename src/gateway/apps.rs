@@ -1,20 +1,27 @@
 //! The apps as the walk of a request needs them: one immutable value, swapped whole on a reload.
+//!
+//! A request's app is found by its host, then by its path. A host that an app names is
+//! that app's, whoever has `*.` of its parent; an app's path holds on each of its hosts.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use bytes::Bytes;
+use http::request::Parts;
 use ipnet::IpNet;
 
 use super::SignIns;
 use crate::{
     access::AppRules,
-    config,
+    config::{self, app::one_label_below},
     forward::Front,
     login::Login,
     meter::{AppMeter, Meter},
     pages::Pages,
     random::Random,
-    request::HeadLimits,
+    request::{HeadLimits, Premises, Site},
     session::Sessions,
     upstream::Connector,
 };
@@ -22,16 +29,20 @@ use crate::{
 /// All apps of one configuration.
 pub struct Apps {
     all: Vec<Arc<App>>,
-    by_host: HashMap<String, usize>,
-    /// The path of our own endpoints.
+    by_host: Sites,
+    /// By what follows the star and its dot.
+    by_parent: Sites,
+    /// `server.prefix`: where a proxy may ask under any host.
     pub prefix: String,
+    /// What is answered before any app is looked up.
+    health_path: Option<String>,
     /// What a head may be at most.
     pub head_limits: HeadLimits,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where sessions are.
     pub sessions: Arc<Sessions>,
-    /// How our answers look.
+    /// How our answers look where no app was found.
     pub pages: Arc<Pages>,
     /// How many sign-ins a client may begin.
     pub sign_ins: SignIns,
@@ -43,6 +54,10 @@ pub struct Apps {
 pub struct App {
     /// Its place in [`Apps`]: the workers keep its upstream connections under it.
     pub place: usize,
+    /// Where it lies on its hosts, and what is ours there.
+    pub premises: Arc<Premises>,
+    /// How our answers look there.
+    pub pages: Arc<Pages>,
     /// As it was configured.
     pub config: Arc<config::App>,
     /// Who may do what.
@@ -65,8 +80,11 @@ impl std::fmt::Debug for App {
     }
 }
 
+/// The apps by the names of their hosts.
+type Sites = HashMap<String, Site<Arc<App>>>;
+
 impl Apps {
-    /// All apps; the configuration has seen to it that no host is claimed twice.
+    /// All apps; the configuration has seen to it that no path of a host is claimed twice.
     pub fn new(
         apps: Vec<App>,
         server: &config::Server,
@@ -76,12 +94,21 @@ impl Apps {
         random: &Random,
     ) -> Self {
         let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
-        let by_host =
-            all.iter().flat_map(|app| app.config.hosts.iter().map(|host| (host.clone(), app.place))).collect();
+        let (mut by_host, mut by_parent) = (Sites::new(), Sites::new());
+        for app in &all {
+            for host in &app.config.hosts {
+                settle(&mut by_host, host, app);
+            }
+            for host in &app.config.wildcard_hosts {
+                settle(&mut by_parent, host.parent(), app);
+            }
+        }
         Self {
             all,
             by_host,
+            by_parent,
             prefix: server.prefix.clone(),
+            health_path: server.health_path.clone(),
             head_limits: HeadLimits::new(&server.limits),
             trusted_proxies: server.trusted_proxies.clone(),
             sessions,
@@ -91,13 +118,33 @@ impl Apps {
         }
     }
 
-    /// The app of a host (lower case, without its port).
-    pub fn find(&self, host: &str) -> Option<&Arc<App>> {
-        self.by_host.get(host).and_then(|&place| self.all.get(place))
+    /// The apps of a host (lower case, without its port).
+    pub fn site(&self, host: &str) -> Option<&Site<Arc<App>>> {
+        let named = self.by_host.get(host);
+        if named.is_some() || self.by_parent.is_empty() {
+            return named;
+        }
+        one_label_below(host).and_then(|parent| self.by_parent.get(parent))
+    }
+
+    /// Whether somebody asks for our health only, whatever the host. Other spellings of the path are the apps'.
+    pub fn is_health_probe(&self, head: &Parts) -> bool {
+        self.health_path.as_deref().is_some_and(|path| head.uri.path() == path)
     }
 
     /// All of them, by their place.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
         self.all.iter()
+    }
+}
+
+fn settle(sites: &mut Sites, name: &str, app: &Arc<App>) {
+    let premises = Arc::clone(&app.premises);
+    match sites.entry(name.to_owned()) {
+        Entry::Vacant(vacant) => drop(vacant.insert(Site::of(premises, Arc::clone(app)))),
+        Entry::Occupied(occupied) => {
+            let (name, site) = occupied.remove_entry();
+            sites.insert(name, site.and(premises, Arc::clone(app)));
+        }
     }
 }

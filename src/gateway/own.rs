@@ -45,7 +45,7 @@ pub(super) async fn answer(
     body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     if let Some(asset) = endpoint.strip_prefix("/static/") {
-        return answer::asset(&worker.apps.pages, &head.method, asset);
+        return answer::asset(&app.pages, &head.method, asset);
     }
     // A store that is down must not keep anybody from being told so; each endpoint that needs the session says so itself.
     visit.trace.guest = match endpoint {
@@ -90,7 +90,7 @@ impl OwnRequest<'_> {
             if let Some(provider) = &provider {
                 sign_in = sign_in.with_field("provider", provider);
             }
-            let html = self.worker.apps.pages.confirm_replace(&ConfirmReplacePage {
+            let html = self.app.pages.confirm_replace(&ConfirmReplacePage {
                 app_name: &self.app.config.name,
                 account: session.visitor().account_label(),
                 sign_in: &sign_in,
@@ -105,7 +105,7 @@ impl OwnRequest<'_> {
     async fn start_asked(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         self.same_origin_only()?;
         let form = form(body).await?;
-        let target = ReturnTarget::parse(field(&form, "rd").unwrap_or("/"), &self.app.login.origins);
+        let target = self.target(field(&form, "rd"));
         let provider = field(&form, "provider").filter(|provider| !provider.is_empty()).map(str::to_owned);
         self.begin(provider, target, Some(Prompt::SelectAccount)).await
     }
@@ -145,7 +145,7 @@ impl OwnRequest<'_> {
             .collect();
         let target = self.return_target();
         let page = SignInPage { app_name: &self.app.config.name, providers: &providers, return_to: target.as_str() };
-        answer::page(StatusCode::OK, self.worker.apps.pages.sign_in(&page), Framing::Denied, &[])
+        answer::page(StatusCode::OK, self.app.pages.sign_in(&page), Framing::Denied, &[])
     }
 
     fn sign_out_page(&self) -> Response<Body> {
@@ -155,7 +155,7 @@ impl OwnRequest<'_> {
             account: self.live.as_ref().map(|(_, session)| session.visitor().account_label()),
             return_to: target.as_deref(),
         };
-        let html = self.worker.apps.pages.sign_out(&page);
+        let html = self.app.pages.sign_out(&page);
         answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.provider_origins())
     }
 
@@ -175,7 +175,7 @@ impl OwnRequest<'_> {
 
     fn signed_out(&self) -> Response<Body> {
         let page = SignedOutPage { app_name: &self.app.config.name };
-        answer::page(StatusCode::OK, self.worker.apps.pages.signed_out(&page), Framing::Denied, &[])
+        answer::page(StatusCode::OK, self.app.pages.signed_out(&page), Framing::Denied, &[])
     }
 
     fn userinfo(&self) -> Result<Response<Body>, Refusal> {
@@ -207,8 +207,12 @@ impl OwnRequest<'_> {
     }
 
     fn return_target(&self) -> ReturnTarget {
-        let asked = self.parameter("rd").unwrap_or_else(|| "/".to_owned());
-        ReturnTarget::parse(&asked, &self.app.login.origins)
+        self.target(self.parameter("rd").as_deref())
+    }
+
+    fn target(&self, asked: Option<&str>) -> ReturnTarget {
+        let origins = &self.app.login.origins;
+        asked.map_or_else(|| ReturnTarget::root(origins), |asked| ReturnTarget::parse(asked, origins))
     }
 
     fn parameter(&self, name: &str) -> Option<String> {

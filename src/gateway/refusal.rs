@@ -42,6 +42,9 @@ pub(super) enum Refusal {
     /// No app has this host.
     #[error("no app has this host")]
     UnknownHost,
+    /// The apps of this host lie below other paths.
+    #[error("no app of this host has this path")]
+    UnknownPath,
     /// The app is not reached through us.
     #[error("the app has no `upstream`: the proxy in front has the way to it, and must not send its requests here")]
     NoUpstream,
@@ -165,6 +168,7 @@ impl Refusal {
             Self::Framing(_) => "ambiguous_framing",
             Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
+            Self::UnknownPath => "unknown_path",
             Self::NoUpstream => "no_upstream",
             Self::UntrustedAsker => "untrusted_asker",
             Self::Original(_) => "ambiguous_original",
@@ -204,7 +208,7 @@ impl Refusal {
             Self::Target(_) | Self::Original(_) | Self::BodyBroken => {
                 telling(S::BAD_REQUEST, text::BAD_REQUEST, WayOn::Home)
             }
-            Self::UnknownHost => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Again),
+            Self::UnknownHost | Self::UnknownPath => telling(S::MISDIRECTED_REQUEST, text::MISDIRECTED, WayOn::Again),
             Self::Anonymous | Self::Forward(forward::Error::SessionEnded) => {
                 telling(S::UNAUTHORIZED, text::UNAUTHORIZED, WayOn::SignIn)
             }
@@ -264,18 +268,20 @@ impl Refusal {
 
     fn page(&self, apps: &Apps, app: Option<&App>, visit: &Visit<'_>, telling: &Telling) -> Response<Body> {
         let app_name = app.map_or(NAMELESS, |app| &app.config.name);
+        let pages = app.map_or(&apps.pages, |app| &app.pages);
         let request_id = visit.trace.id.as_str();
         let anonymous = matches!(self, Self::Anonymous | Self::Forward(forward::Error::SessionEnded));
         if anonymous {
-            let target = app.map_or_else(ReturnTarget::root, |app| page_around(app, visit));
-            let page = UnauthorizedPage { app_name, return_to: target.as_str(), request_id };
-            return answer::page(telling.status, apps.pages.unauthorized(&page), Framing::SameOrigin, &[]);
+            let target = app.map(|app| page_around(app, visit));
+            let return_to = target.as_ref().map_or("/", ReturnTarget::as_str);
+            let page = UnauthorizedPage { app_name, return_to, request_id };
+            return answer::page(telling.status, pages.unauthorized(&page), Framing::SameOrigin, &[]);
         }
         let account = match self {
             Self::Denied(_) => visit.trace.guest.as_ref().map(|guest| guest.session().visitor().account_label()),
             _ => None,
         };
-        let html = apps.pages.refusal(&RefusalPage {
+        let html = pages.refusal(&RefusalPage {
             app_name,
             heading: telling.text.heading,
             explanation: telling.text.explanation,
@@ -317,6 +323,7 @@ impl Refusal {
             Self::Head(_)
             | Self::Target(_)
             | Self::UnknownHost
+            | Self::UnknownPath
             | Self::NoUpstream
             | Self::UntrustedAsker
             | Self::Original(_)
@@ -399,23 +406,25 @@ fn tell_login(error: &login::Error) -> Telling {
 fn page_around(app: &App, visit: &Visit<'_>) -> ReturnTarget {
     let referer = visit.referer.as_ref().map(|referer| referer.to_str().unwrap_or_default());
     let here = visit.trace.path.as_ref().filter(|_| visit.audience == Audience::Navigation).map(PathAndQuery::as_str);
-    let target = ReturnTarget::parse(referer.or(here).unwrap_or("/"), &app.login.origins);
+    let origins = &app.login.origins;
+    let target = referer.or(here).map(|around| ReturnTarget::parse(around, origins));
     // A page of another app is no place where signing in to this one leads.
-    if target.as_str().starts_with('/') { target } else { ReturnTarget::root() }
+    target.filter(|target| target.is_here(origins)).unwrap_or_else(|| ReturnTarget::root(origins))
 }
 
 /// The buttons and links of a refusal's page: there is always one.
 fn actions(app: Option<&App>, visit: &Visit<'_>, way_on: WayOn) -> Vec<Action> {
-    let here = visit.trace.path.as_ref().map_or("/", PathAndQuery::as_str);
     let Some(app) = app else {
         // Before an app is known nobody can sign in, and no path is known to be one of an app.
         let label = if way_on == WayOn::Again { text::TRY_AGAIN } else { text::GO_TO_START };
         return vec![Action::link(label, "/")];
     };
+    let origins = &app.login.origins;
+    let here = visit.trace.path.as_ref().map(PathAndQuery::as_str);
     // What belongs to our own endpoints is no place to come back to.
-    let target = ReturnTarget::parse(here, &app.login.origins);
+    let target = here.map_or_else(|| ReturnTarget::root(origins), |here| ReturnTarget::parse(here, origins));
     match way_on {
-        WayOn::Home => vec![Action::link(text::GO_TO_START, "/")],
+        WayOn::Home => vec![Action::link(text::GO_TO_START, ReturnTarget::root(origins).as_str())],
         WayOn::Again => vec![Action::link(text::TRY_AGAIN, target.as_str())],
         WayOn::SignIn => vec![Action::link(text::SIGN_IN, &answer::start_url(app, &target))],
         WayOn::AnotherAccount => vec![

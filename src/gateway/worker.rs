@@ -38,6 +38,8 @@ pub struct Worker {
     pub(super) recent: Recent<Prepared>,
     /// The tasks that serve visitors: their connections, and the tunnels that some of them become.
     pub visitors: TaskTracker,
+    /// Cancelled when visitors should go elsewhere.
+    pub(super) leaving: CancellationToken,
     /// Cancelled when no more requests are to come.
     stop: CancellationToken,
     access_log: Option<WorkerLog>,
@@ -47,12 +49,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker for these apps, until `stop` is cancelled; `access_log` is `None` where it is off.
+    /// A worker for these apps, until `stop` is cancelled, some time after `leaving`; `access_log` is `None` where it is
+    /// off.
     pub fn new(
         apps: Arc<Apps>,
         access_log: Option<WorkerLog>,
         random: &Random,
         clock: Clock,
+        leaving: CancellationToken,
         stop: CancellationToken,
     ) -> Self {
         let upstream = |app: &Arc<App>| Some(Upstream::new(app.connector.clone()?, app.config.limits));
@@ -62,6 +66,7 @@ impl Worker {
             upstreams,
             recent: Recent::new(random),
             visitors: TaskTracker::new(),
+            leaving,
             stop,
             access_log,
             ids: RequestIds::new(random),
@@ -149,6 +154,16 @@ pub(super) struct Trace {
     pub(super) client: IpAddr,
     pub(super) app: Option<Arc<App>>,
     pub(super) guest: Option<Arc<Guest>>,
+    pub(super) purpose: Purpose,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Somebody wants something.
+    Visit,
+    /// A load balancer looks every few seconds whether we serve: counted, and not worth a line.
+    HealthProbe,
 }
 
 impl Trace {
@@ -236,7 +251,7 @@ impl Drop for Finish {
         }
         let (trace, worker) = (&self.trace, &self.worker);
         let duration = now.duration_since(trace.started.instant());
-        let Some(log) = &worker.access_log else { return };
+        let Some(log) = worker.access_log.as_ref().filter(|_| trace.purpose == Purpose::Visit) else { return };
         log.record(&AccessLine {
             unix_millis: trace.started.unix_millis() + i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
             request_id: trace.id.as_str(),

@@ -29,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::config::{App, Tls, TlsIdentity};
+use crate::config::{App, Tls, TlsIdentity, app::one_label_below};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -92,7 +92,7 @@ impl fmt::Debug for Certificates {
 struct Files {
     provider: Arc<CryptoProvider>,
     default: Pair,
-    /// With the hosts that each is for.
+    /// With the hosts that each is for, `*.` included.
     of_apps: Vec<(Vec<String>, Pair)>,
     client_ca: Option<Watched<PathBuf, Arc<dyn ClientCertVerifier>>>,
 }
@@ -102,7 +102,11 @@ type Pair = Watched<TlsIdentity, Arc<CertifiedKey>>;
 impl Files {
     fn read<'a>(tls: &Tls, apps: impl IntoIterator<Item = &'a App>) -> io::Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let of_apps = apps.into_iter().filter_map(|app| Some((app.hosts.clone(), app.tls.clone()?)));
+        let hosts = |app: &App| {
+            let wildcards = app.wildcard_hosts.iter().map(ToString::to_string);
+            app.hosts.iter().cloned().chain(wildcards).collect()
+        };
+        let of_apps = apps.into_iter().filter_map(|app| Some((hosts(app), app.tls.clone()?)));
         Ok(Self {
             default: Watched::read(tls.identity.clone(), &provider)?,
             of_apps: of_apps
@@ -151,7 +155,11 @@ impl ResolvesServerCert for Names {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // A name without a certificate of its own is answered with the server's: the
         // visitor's browser says what is wrong better than a broken handshake would.
-        let own = hello.server_name().and_then(|name| self.by_name.get(&name.to_ascii_lowercase()));
+        let own = hello.server_name().and_then(|name| {
+            let name = name.to_ascii_lowercase();
+            let wildcard = || self.by_name.get(&format!("*.{}", one_label_below(&name)?));
+            self.by_name.get(&name).or_else(wildcard)
+        });
         Some(Arc::clone(own.unwrap_or(&self.default)))
     }
 }

@@ -206,7 +206,7 @@ impl Login {
     /// Where the sign-in led that made this session, if it is the one that is answered again; else the root.
     fn landing(&self, (_, live): &Live, id: Option<AttemptId>) -> ReturnTarget {
         let target = id.and_then(|id| live.landed_from(id));
-        target.map_or_else(ReturnTarget::root, |target| ReturnTarget::parse(target, &self.origins))
+        target.map_or_else(|| ReturnTarget::root(&self.origins), |target| ReturnTarget::parse(target, &self.origins))
     }
 
     fn go_on(&self, target: &ReturnTarget) -> Redirect {

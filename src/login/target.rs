@@ -6,23 +6,50 @@
 //! target that a browser would read differently than we did cannot exist
 //! (threats 1–4, CVE-2020-5233, CVE-2020-11053, CVE-2019-14857).
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use http::Uri;
 use url::{Position, Url};
 
 use super::attempt::MAX_TARGET;
-use crate::request::{Place, Target};
+use crate::{
+    config::{self, Config},
+    request::{Place, Premises, Site},
+};
 
-/// The origins that a target may be on.
+/// Where a target may lead.
 #[derive(Clone, Debug)]
 pub struct Origins {
-    /// The app's own, without a trailing slash.
+    /// The app's own origin, without a trailing slash.
     pub own: String,
-    /// Those of all configured apps.
-    pub apps: Arc<[String]>,
-    /// The path of our own endpoints, which are no targets.
-    pub prefix: String,
+    /// Where the app lies there.
+    pub premises: Arc<Premises>,
+    /// All configured apps, by the origins of their public URLs.
+    pub apps: Arc<HashMap<String, Site<()>>>,
+}
+
+impl Origins {
+    /// Those of each app, in the order of the file.
+    pub fn of(config: &Config) -> Vec<Self> {
+        let premises = |app: &Arc<config::App>| Arc::new(Premises::new(app, &config.server.prefix));
+        let all: Vec<_> = config.apps.iter().map(|app| (app.public_url.origin(), premises(app))).collect();
+        let mut apps: HashMap<String, Site<()>> = HashMap::new();
+        for (origin, premises) in &all {
+            let premises = Arc::clone(premises);
+            let site = match apps.remove(origin) {
+                Some(site) => site.and(premises, ()),
+                None => Site::of(premises, ()),
+            };
+            apps.insert(origin.clone(), site);
+        }
+        let apps = Arc::new(apps);
+        all.into_iter().map(|(own, premises)| Self { own, premises, apps: Arc::clone(&apps) }).collect()
+    }
+
+    /// The app's own page at the root of its paths.
+    fn root(&self) -> String {
+        format!("{}/", self.premises.path())
+    }
 }
 
 /// A path with its query on the app's own origin, or a URL on another app's.
@@ -31,13 +58,13 @@ pub struct ReturnTarget(String);
 
 impl ReturnTarget {
     /// The app's root: where everything leads that leads nowhere else.
-    pub fn root() -> Self {
-        Self("/".to_owned())
+    pub fn root(origins: &Origins) -> Self {
+        Self(origins.root())
     }
 
-    /// A target that somebody asked for; whatever is not surely on an origin of ours becomes the root.
+    /// A target that somebody asked for; whatever is not surely an app's page becomes the root.
     pub fn parse(asked: &str, origins: &Origins) -> Self {
-        Self::checked(asked, origins).map_or_else(Self::root, Self)
+        Self::checked(asked, origins).map_or_else(|| Self::root(origins), Self)
     }
 
     fn checked(asked: &str, origins: &Origins) -> Option<String> {
@@ -45,25 +72,34 @@ impl ReturnTarget {
         if asked.len() > MAX_TARGET || asked.bytes().any(|byte| byte <= b' ' || byte == b'\\' || byte == 0x7f) {
             return None;
         }
-        let base = Url::parse(&origins.own).ok()?;
+        let base = Url::parse(&origins.own).and_then(|own| own.join(&origins.root())).ok()?;
         let url = base.join(asked).ok()?;
         let path_and_query = &url[Position::BeforePath..Position::AfterQuery];
         let anonymous = url.username().is_empty() && url.password().is_none();
         // `//host` as a path would be another origin to whoever reads it as a reference.
-        if !anonymous || path_and_query.starts_with("//") || !is_of_an_app(path_and_query, &origins.prefix) {
+        if !anonymous || path_and_query.starts_with("//") {
             return None;
         }
-        let origin = url.origin();
-        if origin == base.origin() {
-            return Some(path_and_query.to_owned());
+        let origin = url.origin().ascii_serialization();
+        if !is_of_an_app(path_and_query, origins.apps.get(&origin)?) {
+            return None;
         }
-        let elsewhere = origin.ascii_serialization();
-        origins.apps.contains(&elsewhere).then(|| format!("{elsewhere}{path_and_query}"))
+        Some(if url.origin() == base.origin() {
+            path_and_query.to_owned()
+        } else {
+            format!("{origin}{path_and_query}")
+        })
     }
 
     /// A path and query, or an absolute URL.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is a page of the app itself.
+    pub fn is_here(&self, origins: &Origins) -> bool {
+        let rest = self.0.strip_prefix(origins.premises.path());
+        rest.is_some_and(|rest| rest.starts_with(['/', '?']) || rest.is_empty())
     }
 
     /// The absolute URL.
@@ -73,9 +109,10 @@ impl ReturnTarget {
 }
 
 /// Whether a request for it would be an app's: neither one of our own endpoints, nor refused.
-fn is_of_an_app(path_and_query: &str, prefix: &str) -> bool {
-    let target = path_and_query.parse::<Uri>().ok().and_then(|uri| Target::parse(&uri).ok());
-    target.is_some_and(|target| target.place(prefix) == Ok(Place::App))
+fn is_of_an_app(path_and_query: &str, site: &Site<()>) -> bool {
+    let uri = path_and_query.parse::<Uri>().ok();
+    let found = uri.and_then(|uri| site.find(&uri).ok().flatten());
+    found.is_some_and(|found| found.premises.place(&found.target) == Ok(Place::App))
 }
 
 #[cfg(test)]
@@ -84,10 +121,23 @@ mod tests {
 
     const ORIGIN: &str = "https://wiki.example.com";
 
-    fn parsed(asked: &str) -> String {
-        let apps = [ORIGIN, "https://notes.example.com"].map(str::to_owned);
-        let origins = Origins { own: ORIGIN.to_owned(), apps: apps.into(), prefix: "/_vestibule".to_owned() };
+    /// What becomes of a target at the first of some apps; each by its public URL and further lines.
+    fn parsed_at(apps: &[(&str, &str)], asked: &str) -> String {
+        let app = |(n, (public_url, lines)): (usize, &(&str, &str))| {
+            format!(
+                "[[app]]\nid = \"app-{n}\"\npublic_url = {public_url:?}\nupstream = \"http://127.0.0.1:8080\"\n\
+                 access = {{ policy = \"anyone\" }}\n{lines}\n"
+            )
+        };
+        let provider = "[[provider]]\nid = \"company\"\nissuer = \"https://id.example.com\"\nclient_id = \"x\"\n";
+        let text = format!("{provider}{}", apps.iter().enumerate().map(app).collect::<String>());
+        let config = Config::parse("test.toml", &text).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+        let origins = Origins::of(&config).remove(0);
         ReturnTarget::parse(asked, &origins).as_str().to_owned()
+    }
+
+    fn parsed(asked: &str) -> String {
+        parsed_at(&[(ORIGIN, ""), ("https://notes.example.com", "")], asked)
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub fn restore(head: &mut Parts) -> Result<(), OriginalError> {
 pub fn is_handed_on_as_judged(sent: &Uri, judged: &Target) -> bool {
     let is_dots = |segment: &str| matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | "..");
     let slashes = |path: &str| path.bytes().filter(|byte| *byte == b'/').count();
-    slashes(sent.path()) == slashes(judged.path()) && !sent.path().split('/').any(is_dots)
+    slashes(sent.path()) == slashes(judged.path_and_query().path()) && !sent.path().split('/').any(is_dots)
 }
 
 /// `X-Original-URL`, taken apart.

@@ -62,21 +62,19 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
         .collect::<Result<Vec<_>, StartError>>()?;
 
     let signer = Arc::new(AssertionSigner::new(&ring, background.clone()));
-    let origins: Arc<[String]> = config.apps.iter().map(|app| app.public_url.origin()).collect();
+    let pages = Arc::new(Pages::new(&config.server.prefix));
     let redeemed = Redeemed::default();
     let apps = config
         .apps
         .iter()
+        .zip(Origins::of(config))
         .enumerate()
-        .map(|(place, app)| {
+        .map(|(place, (app, origins))| {
+            let premises = Arc::clone(&origins.premises);
             let of_this_app = |party: &&Party| app.providers.iter().any(|p| p.id == party.relying_party.provider().id);
             let login = Login {
                 app: app.id.clone(),
-                origins: Origins {
-                    own: app.public_url.origin(),
-                    apps: Arc::clone(&origins),
-                    prefix: config.server.prefix.clone(),
-                },
+                origins,
                 cookies: CookieNames::new(app.public_url.scheme),
                 parties: parties.iter().filter(of_this_app).cloned().collect(),
                 sealer: ring.sealer(ATTEMPT_PURPOSE),
@@ -90,6 +88,12 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             Ok(App {
                 place,
                 config: Arc::clone(app),
+                pages: if premises.path().is_empty() {
+                    Arc::clone(&pages)
+                } else {
+                    Arc::new(Pages::below(premises.path(), &config.server.prefix))
+                },
+                premises,
                 front: Front::new(app, &rules, &signer),
                 rules,
                 login,
@@ -104,7 +108,6 @@ pub(super) fn compose(config: &Config, options: &Options, background: &runtime::
             })
         })
         .collect::<Result<Vec<_>, StartError>>()?;
-    let pages = Arc::new(Pages::new(&config.server.prefix));
     let apps = Apps::new(apps, &config.server, Arc::clone(&sessions), pages, meter, random);
     Ok(Parts { apps: Arc::new(apps), sessions, parties })
 }

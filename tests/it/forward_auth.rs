@@ -539,3 +539,68 @@ async fn the_access_line_is_about_the_original_request() {
     }
     assert!(!line.to_string().contains("secret"), "{line}");
 }
+
+/// The app is that of the original host and path, wherever the question comes in.
+#[tokio::test]
+async fn an_app_below_a_path_is_found_by_the_original_path() {
+    let portal = "\n[[app]]\nid = \"portal\"\npublic_url = \"http://127.0.0.1:PORT\"\n[app.access]\npolicy = \"anyone\"\n\
+                  [[app.route]]\npath = \"/open/**\"\naccess = \"public\"\n";
+    let wiki = asked_only().app("upstream = \"\"\nmerge_slashes = false").public_path("/wiki").public("/open/**");
+    let stage = wiki.more(portal).start().await;
+    for (status, original) in [
+        (200, "GET /wiki/open/page"),
+        (401, "GET /wiki/page"),
+        (401, "GET /wiki"),
+        (200, "GET /open/page"),
+        (401, "GET /wikis/open/page"),
+        (403, "GET /wiki/_vestibule/start"),
+        (403, "GET /_vestibule/start"),
+        (400, "GET /open/..%2fwiki/page"),
+        (400, "GET /wiki/open/..%2f..%2f..%2fopen/page"),
+        // The wiki wants its slashes, and gets them from the proxy, too; the portal does not.
+        (200, "GET /wiki/open//page"),
+        (401, "GET /wiki//open/page"),
+        (400, "GET /open//page"),
+        (400, "GET /wiki/open/../page"),
+    ] {
+        for (host, endpoint) in [
+            (stage.authority(), "/_vestibule/auth"),
+            (stage.authority(), "/wiki/_vestibule/auth"),
+            ("vestibule.internal", "/_vestibule/auth"),
+        ] {
+            for way in WAYS {
+                let answer = ask(&stage, question(&stage, way, original).at(endpoint).to_host(host)).await;
+                assert_eq!(answer.status, status, "{original} by {way:?} at {host}{endpoint}: {answer:?}");
+            }
+        }
+    }
+}
+
+/// Under the names that the app's configuration gives, and with what it is told of everybody.
+#[tokio::test]
+async fn the_answer_has_what_the_app_would_be_told() {
+    let headers = "[app.headers]\npreset = \"remote\"\nassertion = true\n\
+                   set = { \"X-Org\" = { value = \"wiki\" }, \"X-Nick\" = { claim = \"nickname\" } }\n";
+    let stage = Stage::builder().server(TRUSTING).app_tables(headers).public("/public/**").start().await;
+    let ada = stage.sign_in(&ADA).await;
+    for (original, user) in [("GET /page", "ada"), ("GET /public/page", "")] {
+        let passed = ask(&stage, question(&stage, Way::Original, original).header("Cookie", &ada)).await;
+        assert_eq!(passed.status, 200, "{original}: {passed:?}");
+        for (name, value) in [("remote-user", user), ("x-org", "wiki"), ("x-nick", "")] {
+            assert_eq!(passed.headers(name), [value], "{original}: {name}: {passed:?}");
+        }
+        assert_eq!(passed.headers("x-vestibule-assertion").len(), 1, "{original}: {passed:?}");
+        assert_eq!(passed.header("x-forwarded-user"), None, "{original}: another preset's");
+    }
+}
+
+/// On an optional route whom the policy does not admit passes as nobody.
+#[tokio::test]
+async fn an_optional_route_lets_pass_and_names_whom_the_policy_admits() {
+    let stage = asked_only().route("path = \"/page\"\naccess = \"optional\"").start().await;
+    let (ada, mallory) = (stage.sign_in(&ADA).await, stage.sign_in(&MALLORY).await);
+    for (cookie, user) in [(&*ada, "ada"), (&*mallory, ""), ("", "")] {
+        let passed = ask(&stage, question(&stage, Way::Forwarded, "GET /page").header("Cookie", cookie)).await;
+        assert_eq!((passed.status, passed.headers("x-forwarded-user")), (200, vec![user]), "{passed:?}");
+    }
+}

@@ -195,6 +195,11 @@ impl<D: Door> Stage<D> {
         format!("{}{path_and_query}", self.origin())
     }
 
+    /// The URL of one of our own endpoints at the app, as `/start`.
+    pub(crate) fn own(&self, endpoint: &str) -> String {
+        format!("{}_vestibule{endpoint}", self.public_url)
+    }
+
     /// Where visitors come in.
     pub(crate) fn door_address(&self) -> SocketAddr {
         self.door.address()
@@ -237,7 +242,7 @@ impl<D: Door> Stage<D> {
     /// Signs in as `person` and gives the `Cookie` that a client sends from then on. The upstream sees nothing of it.
     pub(crate) async fn sign_in(&self, person: &'static Person) -> String {
         let mut browser = self.browser(person);
-        let callback = browser.up_to_callback(&self.url("/_vestibule/start")).await;
+        let callback = browser.up_to_callback(&self.own("/start")).await;
         let answer = browser.look_at(callback.as_str()).await;
         assert_eq!(answer.status, 302, "signed in as {}: {answer:?}", person.username);
         browser.cookie_header(&self.public_url)

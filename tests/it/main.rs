@@ -18,6 +18,7 @@ mod demo {
 mod harness;
 
 mod answers;
+mod base_paths;
 mod cookies;
 mod departures;
 mod forward_auth;

@@ -22,6 +22,7 @@ mod attempts;
 mod callback;
 mod outage;
 mod providers;
+mod redirect_corpus;
 mod sessions;
 mod sign_out;
 mod start;

@@ -18,17 +18,23 @@ use crate::{
 async fn each_app_shows_its_own_certificate() {
     let authority = Authority::new();
     let (wiki, notes) = (authority.issue("wiki.test"), authority.issue("notes.test"));
+    let reviews = authority.issue("*.review.test");
     let stage = Stage::builder()
         .public_host("wiki.test")
         .tls(&wiki.lines(), authority.root.clone())
         .more(&format!(
             "\n[[app]]\nid = \"notes\"\npublic_url = \"https://notes.test:PORT\"\nupstream = \"http://UPSTREAM\"\n\
-             [app.tls]\n{}\n[app.access]\npolicy = \"anyone\"\n[[app.route]]\npath = \"/**\"\naccess = \"public\"\n",
-            notes.lines()
+             [app.tls]\n{}\n[app.access]\npolicy = \"anyone\"\n[[app.route]]\npath = \"/**\"\naccess = \"public\"\n\
+             [[app]]\nid = \"reviews\"\npublic_url = \"https://reviews.test:PORT\"\nupstream = \"http://UPSTREAM\"\n\
+             hosts = [\"*.review.test\"]\n[app.tls]\n{}\n[app.access]\npolicy = \"anyone\"\n",
+            notes.lines(),
+            reviews.lines()
         ))
         .start()
         .await;
-    for (name, certificate) in [("wiki.test", &wiki), ("notes.test", &notes), ("NOTES.TEST", &notes)] {
+    for (name, certificate) in
+        [("wiki.test", &wiki), ("notes.test", &notes), ("NOTES.TEST", &notes), ("a.review.test", &reviews)]
+    {
         let (_, shown) = connect_tls(stage.door_address(), name, &authority.root).await.expect("a handshake");
         assert_eq!(shown, certificate.certificate, "{name}");
     }

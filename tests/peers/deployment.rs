@@ -25,7 +25,7 @@ const ACCESS: &str = r#"
 pub(crate) struct Deployment {
     /// The app behind it.
     pub(crate) app: App,
-    /// The app's public URL, without a slash at its end.
+    /// The app's public URL, without a slash at its end: its origin, unless it lies below a path.
     pub(crate) origin: String,
     /// Where the provider is, or will be.
     pub(crate) provider_address: SocketAddr,
@@ -45,6 +45,7 @@ pub(crate) struct Plan {
     upstream: Option<String>,
     server: String,
     tls: String,
+    app: String,
     routes: String,
 }
 
@@ -54,7 +55,16 @@ impl Plan {
         let (listen, provider_address) = (own_address(), own_address());
         let public_url = format!("http://{listen}");
         let none = String::new;
-        Self { listen, public_url, provider_address, upstream: None, server: none(), tls: none(), routes: none() }
+        Self {
+            listen,
+            public_url,
+            provider_address,
+            upstream: None,
+            server: none(),
+            tls: none(),
+            app: none(),
+            routes: none(),
+        }
     }
 
     /// Where Vestibule will listen.
@@ -70,6 +80,16 @@ impl Plan {
     /// Somebody stands in front, and visitors know that one's address.
     pub(crate) fn public_url(self, public_url: &str) -> Self {
         Self { public_url: public_url.to_owned(), ..self }
+    }
+
+    /// A path that the app lies below.
+    pub(crate) fn public_path(self, path: &str) -> Self {
+        Self { public_url: format!("{}{path}", self.public_url), ..self }
+    }
+
+    /// `[[app]]`
+    pub(crate) fn app(self, lines: &str) -> Self {
+        Self { app: format!("{}{lines}\n", self.app), ..self }
     }
 
     /// Another upstream than the tests' own app.
@@ -125,7 +145,7 @@ impl Plan {
     }
 
     fn configuration(&self, app: SocketAddr) -> String {
-        let Self { listen, public_url, provider_address, server, tls, routes, .. } = self;
+        let Self { listen, public_url, provider_address, server, tls, app: lines, routes, .. } = self;
         let upstream = self.upstream.clone().unwrap_or_else(|| format!("http://{app}"));
         let issuer = provider::issuer(*provider_address);
         format!(
@@ -153,7 +173,7 @@ client_secret = "{CLIENT_SECRET}"
 id = "app"
 public_url = "{public_url}"
 upstream = "{upstream}"
-
+{lines}
 [app.access]
 {ACCESS}
 {routes}"#

@@ -21,6 +21,7 @@ mod process;
 mod provider;
 mod visitor;
 
+mod below_a_path;
 mod forward_auth;
 mod grpc;
 mod haproxy;

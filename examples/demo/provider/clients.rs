@@ -30,7 +30,7 @@ impl Client {
     pub(crate) fn vestibule(id: &str, secret: &str, public_url: &Url) -> Self {
         let below = |path: &str| {
             let mut url = public_url.clone();
-            url.set_path(path);
+            url.set_path(&format!("{}{path}", public_url.path().trim_end_matches('/')));
             url
         };
         Self {

@@ -7,6 +7,7 @@ mod answers;
 mod app;
 mod headers;
 mod language;
+mod paths;
 mod provider;
 mod server;
 

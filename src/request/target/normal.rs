@@ -1,6 +1,7 @@
 //! The normal form of a path (RFC 3986 §6.2.2), and what one look at its bytes tells.
 
 use super::TargetError;
+use crate::config::app::Slashes;
 
 const SLASH: u8 = 1;
 const DOT: u8 = 2;
@@ -49,28 +50,41 @@ impl Shape {
     }
 
     /// Whether normalising would change nothing and refuse nothing.
-    pub(super) fn is_normal(self, path: &str) -> bool {
+    pub(super) fn is_normal(self, path: &str, slashes: Slashes) -> bool {
         self.seen & (PERCENT | FORBIDDEN) == 0
-            && self.after_slash & SLASH == 0
+            && (slashes == Slashes::Kept || !self.has_empty_segments())
             // `/.well-known/` is no dot segment: worth a second look.
             && (self.after_slash & DOT == 0 || !path.split('/').any(|segment| matches!(segment, "." | "..")))
     }
 
+    /// Whether there is `//`.
+    pub(super) fn has_empty_segments(self) -> bool {
+        self.after_slash & SLASH != 0
+    }
+
     /// Whether all servers read a path in normal form alike.
     pub(super) fn has_one_reading(self) -> bool {
-        self.seen & (PERCENT | SEMICOLON | UPPER) == 0
+        self.seen & (PERCENT | SEMICOLON | UPPER) == 0 && !self.has_empty_segments()
     }
 
     /// Whether servers that read it differently can only differ by case: most paths with capitals.
     pub(super) fn differs_by_case_only(self) -> bool {
-        self.seen & (PERCENT | SEMICOLON) == 0
+        self.seen & (PERCENT | SEMICOLON) == 0 && !self.has_empty_segments()
     }
 }
 
 /// The normal form of a path that starts with a slash, or why it has none.
-pub(super) fn normalise(path: &str) -> Result<String, TargetError> {
+pub(super) fn normalise(path: &str, slashes: Slashes) -> Result<String, TargetError> {
     let path = decode_unreserved(path)?;
-    Ok(match resolve(path.as_bytes())? {
+    let resolved = match slashes {
+        Slashes::Merged => resolve(path.as_bytes())?,
+        // One server takes the name before the empty segment away, another the empty segment.
+        Slashes::Kept if climbs_from_an_empty_segment(&path) => {
+            return Err(TargetError::DotsAfterEmptySegment);
+        }
+        Slashes::Kept => resolve_dots(path.as_bytes())?,
+    };
+    Ok(match resolved {
         Some(resolved) => String::from_utf8(resolved).map_err(|_| TargetError::RawByte)?,
         None => path,
     })
@@ -113,16 +127,30 @@ pub(super) fn escape(after_percent: &[u8]) -> Option<(u8, &[u8])> {
 
 /// Resolves dot segments (RFC 3986 §5.2.4) and merges slashes; `None` where there is nothing to resolve.
 pub(super) fn resolve(path: &[u8]) -> Result<Option<Vec<u8>>, TargetError> {
+    settle(path, Slashes::Merged)
+}
+
+/// Resolves dot segments to the letter of RFC 3986 §5.2.4, where an empty segment is a segment like any other.
+pub(super) fn resolve_dots(path: &[u8]) -> Result<Option<Vec<u8>>, TargetError> {
+    settle(path, Slashes::Kept)
+}
+
+fn settle(path: &[u8], slashes: Slashes) -> Result<Option<Vec<u8>>, TargetError> {
     let segments = || path.split(|&b| b == b'/').skip(1);
     let last = segments().count().saturating_sub(1);
-    let settled = |(n, segment): (usize, &[u8])| !matches!(segment, b"." | b"..") && (n == last || !segment.is_empty());
-    if segments().enumerate().all(settled) {
+    let merges = slashes == Slashes::Merged;
+    let unsettled = |(n, segment): (usize, &[u8])| match segment {
+        b"." | b".." => true,
+        segment => merges && n < last && segment.is_empty(),
+    };
+    if !segments().enumerate().any(unsettled) {
         return Ok(None);
     }
     let mut out = Vec::with_capacity(path.len());
     for (n, segment) in segments().enumerate() {
         match segment {
-            b"" | b"." => {}
+            b"." => {}
+            b"" if merges => {}
             b".." => {
                 let parent = out.iter().rposition(|&b| b == b'/').ok_or(TargetError::ClimbsOut)?;
                 out.truncate(parent);
@@ -138,4 +166,38 @@ pub(super) fn resolve(path: &[u8]) -> Result<Option<Vec<u8>>, TargetError> {
         }
     }
     Ok(Some(out))
+}
+
+/// Whether a `..` comes after an empty segment, with nothing but other dot segments in between.
+fn climbs_from_an_empty_segment(path: &str) -> bool {
+    let mut above: Vec<&str> = Vec::new();
+    path.split('/').skip(1).any(|segment| match segment {
+        "." => false,
+        ".." => above.pop() == Some(""),
+        segment => {
+            above.push(segment);
+            false
+        }
+    })
+}
+
+/// Whether a path, as it was sent, enters `base` and leaves it again by `..`: a way out of an app, whatever comes
+/// after. Empty segments are none, as they are where apps are looked up.
+pub(super) fn climbs_out_of(base: &str, path: &str) -> Result<bool, TargetError> {
+    let path = decode_unreserved(path)?;
+    let wanted = base.split('/').skip(1).count();
+    let mut above: Vec<&str> = Vec::new();
+    Ok(path.split('/').skip(1).any(|segment| match segment {
+        "" | "." => false,
+        ".." => {
+            let names = base.split('/').skip(1);
+            let was_at_base = above.len() == wanted && above.iter().zip(names).all(|(a, b)| a.eq_ignore_ascii_case(b));
+            above.pop();
+            was_at_base
+        }
+        segment => {
+            above.push(segment);
+            false
+        }
+    }))
 }

@@ -14,6 +14,7 @@
 //! does for the names that rules are written in.
 
 use super::{TargetError, normal};
+use crate::config::app::Slashes;
 
 /// How many texts the closure may hold. A package of npm takes 2, a queue of `RabbitMQ` 3;
 /// the figure bounds the work that one request can cause.
@@ -57,7 +58,7 @@ impl Readers {
 /// The path as some servers read it. Bytes, since an escape can stand for any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading<'a> {
-    /// It starts with a slash; dots are resolved, and slashes merged.
+    /// It starts with a slash; dots are resolved, and slashes merged, unless the app wants them as they came.
     pub path: &'a [u8],
     /// Who reads it so.
     pub readers: Readers,
@@ -85,15 +86,24 @@ pub(super) struct Further {
 }
 
 impl Further {
-    pub(super) fn as_reading(&self) -> Reading<'_> {
-        Reading { path: &self.path, readers: self.readers }
+    /// What comes after the app's own path, which begins every reading of its targets.
+    pub(super) fn reading_from(&self, base: usize) -> Reading<'_> {
+        let path = match self.path.get(base..) {
+            None | Some([]) => b"/",
+            Some(path) => path,
+        };
+        Reading { path, readers: self.readers }
     }
 }
 
 /// One thing that a server may do to a path; `None` where there is nothing to do.
 type Step = fn(&[u8]) -> Result<Option<Vec<u8>>, TargetError>;
 
-const STEPS: [Step; 5] = [decode, turn_backslashes, cut_parameters, end_early, normal::resolve];
+/// Where slashes are merged: no step brings a path with dots or `//` to its end as it is.
+const MERGING: [Step; 5] = [decode, turn_backslashes, cut_parameters, end_early, normal::resolve];
+
+/// Where the upstream gets `//` as it came: it may take it for one slash or for two, before or after it resolves dots.
+const KEEPING: [Step; 6] = [decode, turn_backslashes, cut_parameters, end_early, normal::resolve_dots, normal::resolve];
 
 /// The two readings of a path in which nothing but case can be read differently.
 pub(super) fn by_case(path: &str) -> (Readers, Vec<Further>) {
@@ -102,11 +112,15 @@ pub(super) fn by_case(path: &str) -> (Readers, Vec<Further>) {
 }
 
 /// Who reads a path in normal form as it stands, and all other readings of it.
-pub(super) fn all(path: &str) -> Result<(Readers, Vec<Further>), TargetError> {
+pub(super) fn all(path: &str, slashes: Slashes) -> Result<(Readers, Vec<Further>), TargetError> {
+    let (steps, settle): (&[Step], Step) = match slashes {
+        Slashes::Merged => (&MERGING, normal::resolve),
+        Slashes::Kept => (&KEEPING, normal::resolve_dots),
+    };
     let mut texts = vec![path.as_bytes().to_vec()];
     let mut next = 0;
     while next < texts.len() {
-        for step in STEPS {
+        for step in steps {
             if let Some(text) = step(&texts[next])?
                 && !texts.contains(&text)
             {
@@ -122,7 +136,7 @@ pub(super) fn all(path: &str) -> Result<(Readers, Vec<Further>), TargetError> {
     let mut further: Vec<Further> = Vec::new();
     let mut folded: Vec<Further> = Vec::new();
     for (n, path) in texts.into_iter().enumerate() {
-        if normal::resolve(&path)?.is_some() {
+        if settle(&path)?.is_some() {
             continue; // on the way to a reading, itself none
         }
         let lower = path.to_ascii_lowercase();

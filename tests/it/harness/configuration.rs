@@ -28,6 +28,7 @@ pub(crate) struct Configuration {
     routes: String,
     more: String,
     public_host: String,
+    public_path: String,
     scheme: &'static str,
     pub(super) roots: Vec<CertificateDer<'static>>,
 }
@@ -50,6 +51,7 @@ impl Configuration {
             routes: empty(),
             more: empty(),
             public_host: "127.0.0.1".to_owned(),
+            public_path: String::new(),
             scheme: "http",
             roots: Vec::new(),
         }
@@ -126,6 +128,11 @@ impl Configuration {
         Self { public_host: host.to_owned(), ..self }
     }
 
+    /// A path that the app lies below: `/wiki`.
+    pub(crate) fn public_path(self, path: &str) -> Self {
+        Self { public_path: path.to_owned(), ..self }
+    }
+
     /// `[server.tls]`, an https public URL, and browsers that trust it.
     pub(crate) fn tls(self, lines: &str, root: CertificateDer<'static>) -> Self {
         Self { tls: lines.to_owned(), scheme: "https", roots: vec![root], ..self }
@@ -138,13 +145,14 @@ impl Configuration {
 
     /// `public_url`, at this port.
     pub(super) fn public_url(&self, port: u16) -> Url {
-        let text = format!("{}://{}:{port}/", self.scheme, self.public_host);
+        let text = format!("{}://{}:{port}{}/", self.scheme, self.public_host, self.public_path);
         Url::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     /// The file.
     pub(super) fn text(&self, port: u16, issuer: &str, upstream: SocketAddr) -> String {
-        let public_url = self.public_url(port).origin().ascii_serialization();
+        let public_url = self.public_url(port);
+        let public_url = public_url.as_str().trim_end_matches('/');
         let mut text = String::new();
         let server = [
             format!("listen = [\"127.0.0.1:{port}\"]"),

@@ -51,19 +51,6 @@ public_url = "http://wiki.example.com"
     the configuration has 1 fault
     "#);
     insta::assert_snapshot!(app(r#"
-public_url = "https://example.com/wiki"
-"#), @r#"
-    error: `public_url` with a path is not in this version
-     --> vestibule.toml:2:14
-      |
-    2 | public_url = "https://example.com/wiki"
-      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^
-      |
-      = help: end it with the host or port
-
-    the configuration has 1 fault
-    "#);
-    insta::assert_snapshot!(app(r#"
 public_url = "https:/example.com"
 "#), @r#"
     error: `public_url` must be a URL that starts with https:// or http://
@@ -75,29 +62,29 @@ public_url = "https:/example.com"
     the configuration has 1 fault
     "#);
     insta::assert_snapshot!(app(r#"
-hosts = ["*.example.com", "docs.example.com:443", "https://x"]
+hosts = ["*.*.example.com", "docs.example.com:443", "https://x"]
 "#), @r#"
-    error: `hosts` takes no `*.` in this version
+    error: `hosts` must have a host name after `*.`
      --> vestibule.toml:2:10
       |
-    2 | hosts = ["*.example.com", "docs.example.com:443", "https://x"]
-      |          ^^^^^^^^^^^^^^^
+    2 | hosts = ["*.*.example.com", "docs.example.com:443", "https://x"]
+      |          ^^^^^^^^^^^^^^^^^
       |
-      = help: name each host
+      = help: write, for example, "*.review.example.com"
 
     error: `hosts` must be a host without a port
-     --> vestibule.toml:2:27
+     --> vestibule.toml:2:29
       |
-    2 | hosts = ["*.example.com", "docs.example.com:443", "https://x"]
-      |                           ^^^^^^^^^^^^^^^^^^^^^^
+    2 | hosts = ["*.*.example.com", "docs.example.com:443", "https://x"]
+      |                             ^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: ports are ignored when an app is looked up
 
     error: `hosts` must be a host name or an address
-     --> vestibule.toml:2:51
+     --> vestibule.toml:2:53
       |
-    2 | hosts = ["*.example.com", "docs.example.com:443", "https://x"]
-      |                                                   ^^^^^^^^^^^
+    2 | hosts = ["*.*.example.com", "docs.example.com:443", "https://x"]
+      |                                                     ^^^^^^^^^^^
       |
       = help: write, for example, "wiki.example.com"
 

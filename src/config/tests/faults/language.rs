@@ -102,7 +102,7 @@ colour = "red"
     2 | colour = "red"
       | ^^^^^^
       |
-      = help: the keys here are `drain_delay`, `drain_timeout`, `limits`, `listen`, `ops_listen`, `prefix`, `proxy_protocol`, `tls`, `trusted_proxies`, `workers`
+      = help: the keys here are `drain_delay`, `drain_timeout`, `health_path`, `limits`, `listen`, `ops_listen`, `prefix`, `proxy_protocol`, `tls`, `trusted_proxies`, `workers`
 
     the configuration has 1 fault
     "#);
