@@ -180,6 +180,38 @@ impl Fixture {
     }
 }
 
+/// The same app with so many routes.
+fn rules_of(routes: usize) -> AppRules {
+    let lines = |n: usize| match n % 4 {
+        0 => format!("path = \"/static/v{n}/**\"\naccess = \"public\"\n"),
+        1 => format!("path = \"/team{n}/*/settings/**\"\naccess = {{ allow = [{{ group = \"ops{n}\" }}] }}\n"),
+        2 => format!("path = \"/api/v{n}/*\"\nmethods = [\"GET\"]\naccess = \"optional\"\n"),
+        _ => format!("path = \"/docs/{n}\"\naccess = \"anyone\"\n"),
+    };
+    let app = CONFIGURATION.split("[[app.route]]\n").next().unwrap_or_default().to_owned();
+    let text = std::iter::once(app).chain((0..routes).map(lines)).collect::<Vec<_>>().join("[[app.route]]\n");
+    let config = Config::parse("bench.toml", &text).expect("a valid configuration");
+    AppRules::compile(&config.apps[0])
+}
+
+fn routes(criterion: &mut Criterion) {
+    for (name, path) in [
+        ("no route, capitals", "/wiki/Some_page?action=view"),
+        ("no route, plain", "/wiki/some_page"),
+        ("a public route", "/static/v4/img/logo.png"),
+        ("a route that narrows", "/team1/wiki/settings/users"),
+        ("escapes that may mean several things", "/wiki/a%2fb;c/D"),
+    ] {
+        let target = Target::parse(&Uri::from_static(path)).expect("a target");
+        for count in [1, 10, 1000] {
+            let rules = rules_of(count);
+            criterion.bench_function(&format!("{count} routes: {name}"), |bench| {
+                bench.iter(|| rules.demand(&Method::GET, black_box(&target)));
+            });
+        }
+    }
+}
+
 fn hot_path(criterion: &mut Criterion) {
     let fixture = fixture();
     let peer = Peer::new(IpAddr::from([127, 0, 0, 1]), &[]);
@@ -235,5 +267,5 @@ fn hot_path(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, hot_path);
+criterion_group!(benches, routes, hot_path);
 criterion_main!(benches);

@@ -21,15 +21,15 @@
 //! them: `/Admin` and `/admin` are one path to servers that fold case. Then it is satisfied
 //! beside whatever the others find.
 //!
-//! A path with one reading, and no pattern that somebody could read differently, takes one
-//! walk and no allocation.
+//! Where all readings find one and the same route, or none, and no pattern only touches one,
+//! that takes one walk a reading and no allocation.
 
 use http::Method;
 
 use super::Word;
 use crate::{
     config::{Policy, Route, RouteAccess, access::Narrowing},
-    request::Target,
+    request::{Reading, Target},
 };
 
 mod trie;
@@ -217,26 +217,11 @@ impl Routes {
         self.at_first_sight(method, target).unwrap_or_else(|| self.by_all_readings(method, target, &mut |_| {}))
     }
 
-    /// The same for a path of one reading, unless a pattern touches it only.
+    /// The same where every reading finds one and the same route, or none does: nearly always.
     fn at_first_sight(&self, method: &Method, target: &Target) -> Option<Demand> {
-        if !target.is_plain() {
-            return None;
-        }
-        let reading = target.readings().next()?;
-        let (mut first, mut is_torn) = (usize::MAX, false);
-        self.trie.walk(reading.segments(), &mut |leaves: &[Leaf]| {
-            for leaf in leaves.iter().take_while(|leaf| leaf.route < first) {
-                if !self.serves(leaf.route, method) {
-                    continue;
-                }
-                if leaf.matches(reading) {
-                    first = leaf.route;
-                    break;
-                }
-                is_torn |= leaf.touches(reading);
-            }
-        });
-        if is_torn {
+        let mut readings = target.readings().map(|reading| self.first(method, reading));
+        let first = readings.next()??;
+        if readings.any(|other| other != Some(first)) {
             return None;
         }
         Some(match self.rules.get(first) {
@@ -250,6 +235,24 @@ impl Routes {
         })
     }
 
+    /// The first route that a reading matches, or a place behind all routes; `None` where a pattern only touches it.
+    fn first(&self, method: &Method, reading: Reading<'_>) -> Option<usize> {
+        let (mut first, mut is_touched) = (usize::MAX, false);
+        self.trie.walk(reading, &mut |leaves: &[Leaf]| {
+            for leaf in leaves.iter().take_while(|leaf| leaf.route < first) {
+                if !self.serves(leaf.route, method) {
+                    continue;
+                }
+                if leaf.matches(reading) {
+                    first = leaf.route;
+                    break;
+                }
+                is_touched |= leaf.touches(reading);
+            }
+        });
+        if is_touched { None } else { Some(first) }
+    }
+
     /// The same for any path; `met` hears of each route that a reading came by, in the order of the file.
     pub(super) fn by_all_readings(&self, method: &Method, target: &Target, met: &mut impl FnMut(Meeting)) -> Demand {
         let mut touches: Vec<Touch> = Vec::new();
@@ -257,7 +260,7 @@ impl Routes {
         for (number, reading) in target.readings().enumerate() {
             let bit = 1 << number;
             all |= bit;
-            self.trie.walk(reading.segments(), &mut |found: &[Leaf]| {
+            self.trie.walk(reading, &mut |found: &[Leaf]| {
                 let here = found.iter().filter(|leaf| leaf.touches(reading) && self.serves(leaf.route, method));
                 let touch = |leaf: &Leaf| {
                     let matched = if leaf.matches(reading) { bit } else { 0 };

@@ -200,6 +200,121 @@ fn unusual_spellings_open_where_every_reading_is_open() {
     }
 }
 
+/// In each row, the first of two routes for some readings of the target is `/admin/**` or the like.
+#[test]
+fn no_spelling_slips_past_a_route_that_narrows() {
+    let file = |pattern: &str| {
+        let routes =
+            [route("/public/**", None), Route { access: narrowed("ops"), ..route(pattern, None) }, route("/**", None)];
+        compile(Policy::Anyone, &routes)
+    };
+    for (pattern, targets) in [
+        (
+            "/admin/**",
+            &[
+                "/admin",
+                "/admin/",
+                "/admin/x",
+                "/admin;x/",
+                "/admin;x",
+                "/ADMIN/",
+                "/Admin/x",
+                "/%61dmin",
+                "/%2561dmin",
+                "/%41DMIN/x",
+                "/public/..%2fadmin",
+                "/public/..%2Fadmin/x",
+                "/public/..%5cadmin",
+                "/public%2f..%2fadmin",
+                "/public/%252e%252e/admin",
+                "/public/%252e%252e%252fadmin",
+                "/x%2f..%2fadmin",
+                "/admin%2fx",
+                "/admin%3bx",
+                "/admin%23x",
+                "/admin%3fx",
+                "/admin%2523x",
+                "/%2fadmin",
+                "//admin",
+                "/./admin",
+                "/x/../admin",
+                "/admin/..%2fpublic",
+                "/public/x;%2f..%2f..%2fADMIN",
+            ][..],
+        ),
+        ("/Admin/**", &["/Admin/x", "/admin/x", "/ADMIN/x", "/%61dmin", "/public/..%2fadmin", "/admin;x/y"]),
+        ("/a%20b/c", &["/a%20b/c", "/A%20B/C", "/a%2520b/c", "/a%20b%2fc", "/a%20b;x/c"]),
+        ("/a%21/**", &["/a%21", "/a!", "/A!/x", "/a%2521/x"]),
+        ("/x/%2A", &["/x/%2A", "/x/*", "/x/%2a", "/X/*"]),
+        ("/*/settings", &["/u/settings", "/u/SETTINGS", "/u;x/settings", "/u%2fsettings", "/a%2f..%2fu/settings"]),
+        ("/q/%2F/**", &["/q/%2F/x", "/q/%2f/x", "/Q/%2F/x", "/q/%252F/x"]),
+    ] {
+        let routes = file(pattern);
+        for target in targets {
+            let demand = demand(&routes, &Method::GET, target).unwrap_or_else(|error| panic!("{target}: {error}"));
+            assert!(demand.tables().any(|table| table == 0), "{target} slips past {pattern}: {demand:?}");
+            assert_eq!(demand.word, Word::Policy(Policy::Anyone), "{target}");
+        }
+    }
+    for (pattern, targets) in [
+        ("/admin/**", &["/adminx", "/public/admin", "/x/admin", "/admin%20", "/?/admin", "/x?y=/admin"][..]),
+        ("/q/%2F/**", &["/q/x", "/q", "/q/other/x"]),
+        ("/a%20b/c", &["/a+b/c", "/a%20b", "/a/b/c"]),
+        ("/x/%2A", &["/x/y", "/x"]),
+    ] {
+        let routes = file(pattern);
+        for target in targets {
+            let demand = demand(&routes, &Method::GET, target).unwrap_or_else(|error| panic!("{target}: {error}"));
+            assert_eq!((demand.word, demand.tables().count()), (Word::Public, 0), "{target} is none of {pattern}");
+        }
+    }
+}
+
+#[test]
+fn where_only_some_take_a_path_for_a_routes_the_others_go_on() {
+    let narrows = |path: &str| Route { access: narrowed("ops"), ..route(path, None) };
+    let routes = compile(Policy::Anyone, &[narrows("/Admin/**"), narrows("/admin/**"), narrows("/**")]);
+    for (target, tables, first) in [
+        ("/admin/x", &[0, 1][..], Some(0)),
+        ("/Admin/x", &[0], Some(0)),
+        ("/ADMIN/x", &[0, 2], Some(0)),
+        ("/ADMINX", &[2], Some(2)),
+        ("/%2561dmin", &[0, 1, 2], Some(0)),
+    ] {
+        let demand = demand(&routes, &Method::GET, target).unwrap_or_else(|error| panic!("{target}: {error}"));
+        assert_eq!((demand.tables().collect::<Vec<_>>(), demand.route()), (tables.to_vec(), first), "{target}");
+    }
+}
+
+#[test]
+fn what_opens_less_closes_to_what_opens_more_after_it() {
+    let anyone = Route { access: RouteAccess::Policy(Policy::Anyone), ..route("/docs/internal/**", None) };
+    let routes = compile(Policy::Listed, &[anyone, route("/docs/**", None)]);
+    let word = |target: &str| demand(&routes, &Method::GET, target).map(|demand| demand.word);
+    for (target, expected) in [
+        ("/docs/x", Word::Public),
+        ("/docs/X", Word::Public),
+        ("/docs/internal/x", Word::Policy(Policy::Anyone)),
+        ("/docs/internal/X", Word::Policy(Policy::Anyone)),
+        ("/docs/INTERNAL/x", Word::Policy(Policy::Anyone)),
+        ("/docs/x%2f..%2finternal/x", Word::Policy(Policy::Anyone)),
+        ("/docs/internal/..%2fx", Word::Policy(Policy::Anyone)),
+        ("/docs/internal/..%2f..%2fx", Word::Policy(Policy::Listed)),
+    ] {
+        assert_eq!(word(target), Ok(expected), "{target}");
+    }
+}
+
+#[test]
+fn threat_64_a_route_that_narrows_a_method_narrows_its_every_spelling() {
+    let narrows = |methods: &[Method]| Route { access: narrowed("ops"), ..route("/form", Some(methods)) };
+    let routes = compile(Policy::Anyone, &[narrows(&[Method::POST]), narrows(&[Method::GET])]);
+    for (method, table) in [("POST", Some(0)), ("post", Some(0)), ("GET", Some(1)), ("HEAD", Some(1)), ("PUT", None)] {
+        let method = Method::from_bytes(method.as_bytes()).expect(method);
+        assert_eq!(demand(&routes, &method, "/form").map(|demand| demand.tables().next()), Ok(table), "{method}");
+    }
+}
+
 #[test]
 fn two_open_routes_do_not_add_up_to_a_third_place() {
     let routes = routes(&["/a/**", "/b/**"]);
@@ -219,6 +334,48 @@ fn a_literal_that_reads_as_a_wildcard_is_none() {
 #[test]
 fn without_routes_nothing_is_open() {
     assert_eq!(first_open(&routes(&[]), &Method::GET, "/"), Ok(None));
+}
+
+/// Routes as an app of that many parts would have them.
+fn large(count: usize) -> Vec<Route> {
+    let mut routes: Vec<_> = (0..count - 1)
+        .map(|n| match n % 4 {
+            0 => route(&format!("/api/v{n}/**"), None),
+            1 => Route { access: narrowed("ops"), ..route(&format!("/team{n}/*/settings"), None) },
+            2 => Route { access: RouteAccess::Optional, ..route(&format!("/Docs{n}/a%20b"), None) },
+            _ => route(&format!("/static/{n}/img"), Some(&[Method::GET])),
+        })
+        .collect();
+    routes.push(Route { access: narrowed("admins"), ..route("/admin/**", None) });
+    routes
+}
+
+#[test]
+fn matching_costs_the_same_for_one_route_and_for_ten_thousand() {
+    for path in
+        ["/", "/wiki/Some_page", "/admin/users/7", "/api/v4/x/y/z", "/api/none/x", "/team5/a/settings", "/static/3/img"]
+    {
+        let target = Target::parse(&path.parse().expect(path)).expect(path);
+        let visited = |count: usize| -> usize {
+            let routes = compile(Policy::Listed, &large(count));
+            target.readings().map(|reading| routes.trie.walk(reading, &mut |_| {})).sum()
+        };
+        let (few, many) = (visited(10), visited(10_000));
+        assert_eq!(visited(1_000), many, "{path}");
+        assert!(many <= few + 3, "{path}: {few} nodes of ten routes, {many} of ten thousand");
+    }
+}
+
+#[test]
+fn what_a_path_costs_is_bounded_by_the_patterns_and_not_by_the_path() {
+    let routes = compile(Policy::Listed, &large(1_000));
+    let long = format!("/team5/{}", "a/".repeat(8_000));
+    let target = Target::parse(&long.parse().expect("a target")).expect("a target");
+    let visited: usize = target.readings().map(|r| routes.trie.walk(r, &mut |_| {})).sum();
+    assert!(visited <= 4, "{visited}");
+    // A thousand routes for one path: the first that serves the method ends the look at them.
+    let same: Vec<_> = (0..1_000).map(|_| route("/a/**", None)).collect();
+    assert_eq!(first_open(&compile(Policy::Listed, &same), &Method::GET, "/a/b"), Ok(Some(0)));
 }
 
 /// What a pattern means, without any trie.

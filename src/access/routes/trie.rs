@@ -28,6 +28,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Node {
     literals: HashMap<Box<[u8]>, Node, RandomState>,
+    /// The first bytes of the literals, as [`first_byte`] has them: most paths end here, without a hash.
+    first_bytes: u64,
     any: Option<Box<Node>>,
     here: Vec<Leaf>,
     here_and_below: Vec<Leaf>,
@@ -102,7 +104,10 @@ impl Node {
         for key in keys {
             node = match *key {
                 Key::Any => node.any.get_or_insert_default(),
-                Key::Literal(literal) => node.literals.entry(literal.into()).or_default(),
+                Key::Literal(literal) => {
+                    node.first_bytes |= first_byte(literal);
+                    node.literals.entry(literal.into()).or_default()
+                }
             };
         }
         if and_below { node.here_and_below.push(leaf) } else { node.here.push(leaf) }
@@ -110,27 +115,39 @@ impl Node {
 
     /// Hands over the leaves at each place that a path reaches, those of a place in the order of the file; returns how
     /// many nodes that took.
-    pub(super) fn walk<'p>(
-        &self,
-        mut segments: impl Iterator<Item = &'p [u8]> + Clone,
-        found: &mut impl FnMut(&[Leaf]),
-    ) -> usize {
+    pub(super) fn walk(&self, reading: Reading<'_>, found: &mut impl FnMut(&[Leaf])) -> usize {
+        self.walk_below(reading.path.get(1..), found)
+    }
+
+    /// The same for what is left of a path: its segments after a slash, or nothing.
+    fn walk_below(&self, rest: Option<&[u8]>, found: &mut impl FnMut(&[Leaf])) -> usize {
         if !self.here_and_below.is_empty() {
             found(&self.here_and_below);
         }
-        let Some(segment) = segments.next() else {
+        let Some(rest) = rest else {
             found(&self.here);
             return 1;
         };
+        let may_be_literal = self.first_bytes & first_byte(rest) != 0;
+        if !may_be_literal && self.any.is_none() {
+            return 1;
+        }
+        let end = rest.iter().position(|byte| *byte == b'/');
+        let (segment, rest) = end.map_or((rest, None), |end| (&rest[..end], Some(&rest[end + 1..])));
         let mut visited = 1;
         if let Some(any) = self.any.as_deref().filter(|_| !segment.is_empty()) {
-            visited += any.walk(segments.clone(), found);
+            visited += any.walk_below(rest, found);
         }
-        if let Some(literal) = self.literals.get(segment) {
-            visited += literal.walk(segments, found);
+        if may_be_literal && let Some(literal) = self.literals.get(segment) {
+            visited += literal.walk_below(rest, found);
         }
         visited
     }
+}
+
+/// One bit of 64, the same for all segments that begin so; an empty one begins with the slash that ends it.
+fn first_byte(segment: &[u8]) -> u64 {
+    1 << (segment.first().copied().unwrap_or(b'/') & 63)
 }
 
 /// Where a pattern stands for those who read it so, and how far that is taking it; `None` where it is none of theirs.

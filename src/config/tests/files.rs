@@ -215,7 +215,7 @@ fn an_allow_file_lists_people_one_a_line() {
         write(&folder, "people", people);
         Config::load(&[write(&folder, "vestibule.toml", &text)])
     };
-    let many: String = (0..20_000).map(|n| format!("user{n}@example.com\n")).collect();
+    let many = (0..20_000).map(|n| format!("user{n}@example.com")).collect::<Vec<_>>().join("\n");
     let config = load(&format!("\u{feff}# editors\r\n\r\nann@example.com # since May\r\n@partner.example\r\n{many}"))
         .unwrap_or_else(|faults| panic!("{faults}"));
     let allow = &config.apps[0].access.allow;

@@ -310,7 +310,7 @@ fn parsed(sent: &str) -> Option<Target> {
 }
 
 proptest! {
-    #![proptest_config(runs(4000))]
+    #![proptest_config(runs(1000))]
 
     #[test]
     fn the_trie_agrees_with_the_rule_as_it_is_worded(
