@@ -171,10 +171,10 @@ impl Fixture {
         client: IpAddr,
         guest: &'s Guest<(Standing, IdentityHeaders)>,
     ) -> Decision<'s> {
-        let route = self.rules.route(&Method::GET, target);
-        let (visitor, standing) = (guest.session().visitor(), guest.made().0);
+        let demand = self.rules.demand(&Method::GET, target);
+        let (visitor, standing) = (guest.session().visitor(), &guest.made().0);
         let signed_in = SignedIn { visitor, standing, ended: guest.pulse().ended() };
-        self.rules.decide(route, client, Some(signed_in))
+        self.rules.decide(&demand, client, Some(signed_in))
     }
 }
 

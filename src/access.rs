@@ -1,53 +1,63 @@
-//! Who may pass: one pure decision from a route, a policy and what is known of the visitor.
+//! Who may pass: one pure decision from a path, a policy, the routes and what is known of the visitor.
 //!
 //! [`AppRules`] is what an app's configuration says, compiled once for each of its
-//! versions. A visitor's [`Standing`] is judged once a session, however long the lists
-//! are; only where an `ip` condition has a say is every request judged by itself. Nothing here waits, reads
-//! a clock or remembers anything.
+//! versions. [`AppRules::demand`] says what a request asks of whoever comes, from its method
+//! and target alone; a visitor's [`Standing`] is judged once a session, however long the lists
+//! are; [`AppRules::decide`] joins the two. Nothing here waits, reads a clock or remembers
+//! anything of a request.
 //!
 //! A [`Permit`] is the proof that a decision was made, which `forward` asks for. Only
 //! this module can build one.
 //!
 //! Order, as the contract's section 3 has it: a public route asks nobody; then the provider
-//! counts, `deny` wins, and the policy has the last word. Step-up and consent are going to
-//! be further variants of [`Decision`], routes that narrow further ones of [`RouteMatch`].
+//! counts, `deny` wins, the policy has its word, and the tables of routes the last. Step-up and
+//! consent are going to be further variants of [`Decision`]. [`explain`](AppRules::explain) is
+//! the same walk with its reasons.
 //!
 //! Rejected: a rule language (CEL, Rego): a table of conditions has faults with a place
 //! and can be explained line by line.
 
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr};
 
 use http::Method;
 
 use crate::{
-    config::{self, Policy},
-    identity::{EmailTrust, Ended, ProviderId, Visitor},
+    config::{self, Policy, access::Narrowing},
+    identity::{Ended, ProviderId, Visitor},
     request::Target,
 };
 
 mod conditions;
+mod explain;
 mod routes;
+mod standing;
 
-use conditions::{Conditions, Facts};
+pub use explain::{Counted, Explanation, Met, MetRoute, Part, Verdict};
+pub use routes::Demand;
+pub use standing::{Ground, Standing};
+
+use conditions::Conditions;
 use routes::Routes;
+use standing::{Admission, Table};
 
 /// The rules of one app.
 #[derive(Debug)]
 pub struct AppRules {
     policy: Policy,
-    allow: Conditions,
-    deny: Conditions,
-    providers: Vec<ProviderId>,
+    admission: Admission,
     routes: Routes,
+    tables: Vec<Table>,
 }
 
-/// What decides about a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouteMatch {
-    /// A route that is open to everybody, by its place in the file.
-    Public(usize),
-    /// No route: the app's policy.
-    Default,
+/// What a path asks of whoever comes: each admits nobody whom the one before would not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Word {
+    /// Nothing, and the session is not looked at.
+    Public,
+    /// Nothing; whom the app's policy admits is known to the upstream.
+    Optional,
+    /// To be admitted by a policy.
+    Policy(Policy),
 }
 
 /// Whether the headers by which a client asks for another method may pass (threat 64).
@@ -59,28 +69,13 @@ pub enum MethodOverrides {
     Drop,
 }
 
-/// What the rules of an app make of a visitor: judged once a session by
-/// [`AppRules::judge`], the only one who makes these, and good for as long as the rules are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing(Judgement);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judgement {
-    /// The policy has them in.
-    Admitted,
-    /// They may not enter.
-    Refused(Denial),
-    /// An `ip` condition has a say: each request is judged by itself.
-    ByRequest,
-}
-
 /// Who is signed in, and the handle that tells when that is over.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedIn<'a> {
     /// The visitor: looked at only where `standing` leaves it open.
     pub visitor: &'a Visitor,
     /// What these rules make of that visitor.
-    pub standing: Standing,
+    pub standing: &'a Standing,
     /// The session's end.
     pub ended: &'a Ended,
 }
@@ -98,14 +93,31 @@ pub enum Decision<'s> {
 
 /// The proof that a request may go to the upstream.
 #[derive(Debug)]
-pub struct Permit<'s> {
-    ended: Option<&'s Ended>,
+pub struct Permit<'s>(Holder<'s>);
+
+/// Whom a [`Permit`] was given to.
+#[derive(Clone, Copy, Debug)]
+pub enum Holder<'s> {
+    /// Anybody: a public route.
+    Anybody,
+    /// Somebody who passes as anonymous where others are known: an optional route.
+    Anonymous,
+    /// A session, by its end.
+    Session(&'s Ended),
 }
 
 impl<'s> Permit<'s> {
-    /// The end of the session that it was given to; `None` where it was given to anybody (a public route).
+    /// Whom it was given to.
+    pub fn holder(&self) -> Holder<'s> {
+        self.0
+    }
+
+    /// The end of the session that it was given to; `None` where it was given to no session.
     pub fn session_end(&self) -> Option<&'s Ended> {
-        self.ended
+        match self.0 {
+            Holder::Session(ended) => Some(ended),
+            Holder::Anybody | Holder::Anonymous => None,
+        }
     }
 }
 
@@ -120,6 +132,10 @@ pub enum Denial {
     EmailNotVerified,
     /// Their provider is not one of this app.
     ProviderNotOfThisApp,
+    /// They may enter, but the route's `deny` matches.
+    DeniedByRoute,
+    /// They may enter, but nothing of the route's `allow` matches.
+    NotListedForRoute,
 }
 
 impl Denial {
@@ -130,6 +146,8 @@ impl Denial {
             Self::NotListed => "not_listed",
             Self::EmailNotVerified => "email_not_verified",
             Self::ProviderNotOfThisApp => "provider_not_of_this_app",
+            Self::DeniedByRoute => "denied_by_route",
+            Self::NotListedForRoute => "not_listed_for_route",
         }
     }
 }
@@ -142,18 +160,25 @@ impl AppRules {
     }
 
     fn new(access: &config::Access, routes: &[config::Route], providers: Vec<ProviderId>) -> Self {
-        Self {
-            policy: access.policy,
-            allow: Conditions::compile(&access.allow),
-            deny: Conditions::compile(&access.deny),
-            providers,
-            routes: Routes::compile(routes),
-        }
+        let mut tables: Vec<Table> = Vec::new();
+        // Routes that say the same share a table, and what a session remembers of it.
+        let mut known: HashMap<&Narrowing, usize> = HashMap::new();
+        let routes = Routes::compile(access.policy, routes, |narrowing| {
+            *known.entry(narrowing).or_insert_with(|| {
+                tables.push(Table {
+                    allow: narrowing.allow.as_deref().map(Conditions::compile),
+                    deny: Conditions::compile(&narrowing.deny),
+                });
+                tables.len() - 1
+            })
+        });
+        let (allow, deny) = (Conditions::compile(&access.allow), Conditions::compile(&access.deny));
+        Self { policy: access.policy, admission: Admission { allow, deny, providers }, routes, tables }
     }
 
-    /// The rule for a request: the first route that opens it in every reading of its path, else the policy.
-    pub fn route(&self, method: &Method, target: &Target) -> RouteMatch {
-        self.routes.first_open(method, target).map_or(RouteMatch::Default, RouteMatch::Public)
+    /// What a request asks of whoever comes.
+    pub fn demand(&self, method: &Method, target: &Target) -> Demand {
+        self.routes.demand(method, target)
     }
 
     /// What becomes of `X-HTTP-Method-Override` and its like.
@@ -163,58 +188,34 @@ impl AppRules {
 
     /// What these rules make of a visitor, whatever they ask for.
     pub fn judge(&self, visitor: &Visitor) -> Standing {
-        if self.allow.name_addresses() || self.deny.name_addresses() {
-            return Standing(Judgement::ByRequest);
-        }
-        // Without a condition on it no address decides anything.
-        Standing(match self.refusal(visitor, IpAddr::from([0; 4])) {
-            Some(denial) => Judgement::Refused(denial),
-            None => Judgement::Admitted,
-        })
+        Standing::new(&self.admission, self.tables.len(), visitor)
     }
 
     /// Decides about one request.
-    pub fn decide<'s>(&self, route: RouteMatch, client: IpAddr, signed_in: Option<SignedIn<'s>>) -> Decision<'s> {
-        match (route, signed_in) {
-            (RouteMatch::Public(_), _) => Decision::Permit(Permit { ended: None }),
-            (RouteMatch::Default, None) => Decision::SignIn,
-            (RouteMatch::Default, Some(SignedIn { visitor, standing, ended })) => {
-                let refusal = match standing.0 {
-                    Judgement::Admitted => None,
-                    Judgement::Refused(denial) => Some(denial),
-                    Judgement::ByRequest => self.refusal(visitor, client),
+    pub fn decide<'s>(&self, demand: &Demand, client: IpAddr, signed_in: Option<SignedIn<'s>>) -> Decision<'s> {
+        let permit = |holder| Decision::Permit(Permit(holder));
+        match (demand.word, signed_in) {
+            (Word::Public, _) => permit(Holder::Anybody),
+            (Word::Optional, None) => permit(Holder::Anonymous),
+            (Word::Optional, Some(guest)) => match self.refusal(self.policy, guest, client) {
+                None => permit(Holder::Session(guest.ended)),
+                Some(_) => permit(Holder::Anonymous),
+            },
+            (Word::Policy(_), None) => Decision::SignIn,
+            (Word::Policy(policy), Some(guest)) => {
+                let of_route = |number: usize| {
+                    let table = &self.tables[number];
+                    guest.standing.refusal_by_route(number, table, guest.visitor, client)
                 };
-                match refusal {
-                    Some(denial) => Decision::Deny(denial),
-                    None => Decision::Permit(Permit { ended: Some(ended) }),
-                }
+                let refusal = self.refusal(policy, guest, client).or_else(|| demand.tables().find_map(of_route));
+                refusal.map_or_else(|| permit(Holder::Session(guest.ended)), Decision::Deny)
             }
         }
     }
 
-    /// Why a visitor may not enter; `None` if they may.
-    fn refusal(&self, visitor: &Visitor, client: IpAddr) -> Option<Denial> {
-        if !self.providers.contains(&visitor.provider) {
-            return Some(Denial::ProviderNotOfThisApp);
-        }
-        let stated = Facts { visitor, email: visitor.email.as_ref(), client };
-        // An address that does not count must not be a way around `deny`: whoever states it is meant.
-        if self.deny.match_any(stated) {
-            return Some(Denial::Denied);
-        }
-        match self.policy {
-            Policy::Anyone => None,
-            Policy::Listed => {
-                let trusted = Facts { email: visitor.trusted_email(), ..stated };
-                if self.allow.match_any(trusted) {
-                    None
-                } else if visitor.email_trust == EmailTrust::Untrusted && self.allow.match_any(stated) {
-                    Some(Denial::EmailNotVerified)
-                } else {
-                    Some(Denial::NotListed)
-                }
-            }
-        }
+    /// Why a policy does not admit a guest to a request.
+    fn refusal(&self, policy: Policy, guest: SignedIn<'_>, client: IpAddr) -> Option<Denial> {
+        guest.standing.refusal(&self.admission, policy, guest.visitor, client)
     }
 }
 

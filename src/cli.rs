@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{config::Config, shutdown::Signals, sidecar, telemetry};
 
+mod explain;
+
 /// The configuration cannot be used (`EX_CONFIG` of sysexits.h).
 const INVALID_CONFIGURATION: u8 = 78;
 
@@ -24,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run the proxy
     Serve(Serve),
+    /// Say which route and rule decide about a request, and why
+    Explain(Box<explain::Explain>),
 }
 
 #[derive(Debug, Args)]
@@ -39,6 +43,7 @@ pub fn run() -> ExitCode {
     // Usage errors end here with status 2, `--help` and `--version` with 0.
     match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Explain(explain) => explain.run(),
     }
 }
 

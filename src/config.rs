@@ -31,17 +31,19 @@ mod plain_path;
 mod section;
 mod source;
 mod tree;
+mod written;
 
 #[cfg(test)]
 mod tests;
 
-pub use access::{Access, Condition, Policy, Route};
+pub use access::{Access, Condition, Policy, Route, RouteAccess};
 pub use app::{App, AppLimits};
 pub use fault::Faults;
 pub use listen::{Listen, UnixPeers, UnixSocket};
 pub use provider::Provider;
 pub use server::{Limits, Log, LogFormat, ProxyProtocol, Server, Tls, TlsIdentity};
 pub use session::{KeyMaterial, SessionStore, SessionTimes};
+pub use written::Written;
 
 use fault::{Fault, Report, Reported};
 use provider::Providers;

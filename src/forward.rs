@@ -21,7 +21,7 @@ use hyper::upgrade::{self, OnUpgrade};
 use thiserror::Error;
 
 use crate::{
-    access::{AppRules, MethodOverrides, Permit},
+    access::{AppRules, Holder, MethodOverrides, Permit},
     config::{
         self,
         app::{BasePath, PublicUrl, WildcardHost},
@@ -217,7 +217,11 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         // An answer that was on its way when the session ended is nobody's any more.
         return Err(Error::SessionEnded);
     }
-    let protection = if session.is_some() { Protection::Protected } else { Protection::Public };
+    let protection = match permit.holder() {
+        Holder::Anybody => Protection::Public,
+        // An optional route answers some visitors differently than others.
+        Holder::Anonymous | Holder::Session(_) => Protection::Protected,
+    };
     let Some((upgrade, visitor)) = offered.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) else {
         return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, protection)));
     };

@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, Request, Response, header::REFERER, request::Par
 use hyper::body::Incoming;
 
 use crate::{
-    access::{Decision, RouteMatch},
+    access::Decision,
     clock::instant,
     forward::{self, Forwarded, Passage, PassingSession},
     request::{self, Audience, Client, Fields, Found, FramingError, Place, framing},
@@ -121,16 +121,17 @@ async fn walk(
         }
         return Box::pin(own::answer(worker, app, visit, &client, endpoint, &head, body)).await;
     }
-    let route = app.rules.route(&head.method, &target);
-    visit.trace.guest = match route {
-        RouteMatch::Public(_) => None,
-        RouteMatch::Default => guest::find(worker, app, &head.headers, visit.trace.started).await?,
-    };
+    let demand = app.rules.demand(&head.method, &target);
+    if demand.looks_at_sessions() {
+        visit.trace.guest = guest::find(worker, app, &head.headers, visit.trace.started).await?;
+    }
     let guest = visit.trace.guest.as_deref();
-    match app.rules.decide(route, client.address(), guest.map(guest::signed_in)) {
+    match app.rules.decide(&demand, client.address(), guest.map(guest::signed_in)) {
         Decision::Permit(permit) => {
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
+            // On an optional route, whom the policy does not admit passes like anybody.
+            let guest = guest.filter(|_| permit.session_end().is_some());
             let passage = Passage {
                 permit,
                 session: guest.map(|guest| PassingSession { pulse: guest.pulse(), identity: &guest.made().identity }),

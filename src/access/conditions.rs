@@ -2,13 +2,10 @@
 //!
 //! Most conditions have one key, perhaps beside `provider`: those become sets, one
 //! bundle for each provider and one for all. What combines keys stays a list and is
-//! looked through.
+//! looked through. Each keeps the place of its condition in the list, so that who asks
+//! which one it was gets the answer from what decided.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-};
+use std::{borrow::Cow, collections::HashMap, hash::Hash, net::IpAddr};
 
 use ipnet::IpNet;
 use serde_json::Value;
@@ -37,25 +34,25 @@ pub(super) struct Facts<'a> {
 pub(super) struct Conditions {
     of_anyone: Sets,
     of_provider: Vec<(ProviderId, Sets)>,
-    combined: Vec<Condition>,
+    combined: Vec<(usize, Condition)>,
 }
 
-/// Conditions of one key.
+/// Conditions of one key, each with its place in the list.
 #[derive(Debug, Default)]
 struct Sets {
-    emails: HashSet<EmailAddress>,
-    domains: HashSet<String>,
-    domains_below: HashSet<String>,
-    groups: HashSet<String>,
-    claims: HashMap<String, HashSet<String>>,
-    /// Disjoint and in order.
-    networks: Vec<IpNet>,
+    emails: HashMap<EmailAddress, usize>,
+    domains: HashMap<String, usize>,
+    domains_below: HashMap<String, usize>,
+    groups: HashMap<String, usize>,
+    claims: HashMap<String, HashMap<String, usize>>,
+    /// In order, and none within another.
+    networks: Vec<(IpNet, usize)>,
 }
 
 impl Conditions {
     pub(super) fn compile(conditions: &[Condition]) -> Self {
         let mut compiled = Self::default();
-        for condition in conditions {
+        for (place, condition) in conditions.iter().enumerate() {
             let keys = usize::from(condition.email.is_some())
                 + usize::from(condition.email_domain.is_some())
                 + usize::from(condition.group.is_some())
@@ -63,8 +60,8 @@ impl Conditions {
                 + usize::from(condition.ip.is_some());
             match keys {
                 0 => {} // says nothing, so it matches nobody
-                1 => compiled.sets_of(condition.provider.as_ref()).insert(condition),
-                _ => compiled.combined.push(condition.clone()),
+                1 => compiled.sets_of(condition.provider.as_ref()).insert(place, condition),
+                _ => compiled.combined.push((place, condition.clone())),
             }
         }
         compiled.of_anyone.settle();
@@ -88,48 +85,63 @@ impl Conditions {
     pub(super) fn name_addresses(&self) -> bool {
         let sets = self.of_provider.iter().map(|(_, sets)| sets);
         sets.chain([&self.of_anyone]).any(|sets| !sets.networks.is_empty())
-            || self.combined.iter().any(|condition| condition.ip.is_some())
+            || self.combined.iter().any(|(_, condition)| condition.ip.is_some())
     }
 
-    /// Whether any of them matches.
-    pub(super) fn match_any(&self, facts: Facts<'_>) -> bool {
-        self.of_anyone.match_any(facts)
-            || self.of_provider.iter().any(|(id, sets)| *id == facts.visitor.provider && sets.match_any(facts))
-            || self.combined.iter().any(|condition| holds(condition, facts))
+    /// One that matches, by its place in the list.
+    pub(super) fn find(&self, facts: Facts<'_>) -> Option<usize> {
+        let of_provider = self.of_provider.iter().filter(|(id, _)| *id == facts.visitor.provider);
+        let sets = std::iter::once(&self.of_anyone).chain(of_provider.map(|(_, sets)| sets));
+        let combined = || self.combined.iter().find(|(_, condition)| holds(condition, facts)).map(|(place, _)| *place);
+        sets.into_iter().find_map(|sets| sets.find(facts)).or_else(combined)
     }
 }
 
+/// The first condition of several that say the same is the one.
+fn note<K: Eq + Hash>(set: &mut HashMap<K, usize>, key: K, place: usize) {
+    set.entry(key).or_insert(place);
+}
+
 impl Sets {
-    fn insert(&mut self, condition: &Condition) {
-        self.emails.extend(condition.email.clone());
-        match &condition.email_domain {
-            Some(DomainPattern::Exact(domain)) => self.domains.insert(domain.as_str().to_owned()),
-            Some(DomainPattern::Below(domain)) => self.domains_below.insert(domain.as_str().to_owned()),
-            None => false,
-        };
-        self.groups.extend(condition.group.clone());
-        if let Some(ClaimCondition { claim, is }) = &condition.claim {
-            self.claims.entry(claim.clone()).or_default().insert(is.clone());
+    fn insert(&mut self, place: usize, condition: &Condition) {
+        if let Some(email) = &condition.email {
+            note(&mut self.emails, email.clone(), place);
         }
-        self.networks.extend(condition.ip);
+        match &condition.email_domain {
+            Some(DomainPattern::Exact(domain)) => note(&mut self.domains, domain.as_str().to_owned(), place),
+            Some(DomainPattern::Below(domain)) => note(&mut self.domains_below, domain.as_str().to_owned(), place),
+            None => {}
+        }
+        if let Some(group) = &condition.group {
+            note(&mut self.groups, group.clone(), place);
+        }
+        if let Some(ClaimCondition { claim, is }) = &condition.claim {
+            note(self.claims.entry(claim.clone()).or_default(), is.clone(), place);
+        }
+        self.networks.extend(condition.ip.map(|network| (network, place)));
     }
 
     fn settle(&mut self) {
-        self.networks = IpNet::aggregate(&self.networks);
-        self.networks.sort_unstable_by_key(IpNet::network);
+        // A network comes before those within it; of two equal ones, the first of the list.
+        self.networks.sort_by_key(|(network, place)| (network.network(), network.prefix_len(), *place));
+        self.networks.dedup_by(|(inner, _), (outer, _)| outer.contains(&*inner));
     }
 
-    fn match_any(&self, facts: Facts<'_>) -> bool {
+    fn find(&self, facts: Facts<'_>) -> Option<usize> {
         let Facts { visitor, email, client } = facts;
-        email.is_some_and(|email| self.emails.contains(email) || self.name_domain(email.domain()))
-            || (!self.groups.is_empty() && visitor.groups.iter().any(|group| self.groups.contains(group)))
-            || (!self.claims.is_empty() && visitor.claims.iter().any(|(path, value)| self.name_claim(path, value)))
-            || self.hold_address(client)
+        let by_email =
+            || email.and_then(|email| self.emails.get(email).copied().or_else(|| self.domain(email.domain())));
+        let by_group = || visitor.groups.iter().find_map(|group| self.groups.get(group)).copied();
+        let by_claim = || visitor.claims.iter().find_map(|(path, value)| self.claim(path, value));
+        by_email()
+            .or_else(|| if self.groups.is_empty() { None } else { by_group() })
+            .or_else(|| if self.claims.is_empty() { None } else { by_claim() })
+            .or_else(|| self.address(client))
     }
 
-    fn name_domain(&self, domain: &str) -> bool {
+    fn domain(&self, domain: &str) -> Option<usize> {
         if self.domains.is_empty() && self.domains_below.is_empty() {
-            return false;
+            return None;
         }
         let domain = if domain.bytes().any(|b| b.is_ascii_uppercase()) {
             Cow::Owned(domain.to_ascii_lowercase())
@@ -138,26 +150,29 @@ impl Sets {
         };
         // Only what follows a dot is a parent: `evilcorp.com` is not below `corp.com` (CVE-2021-21291).
         let mut parents = domain.match_indices('.').map(|(dot, _)| &domain[dot + 1..]);
-        self.domains.contains(&*domain) || parents.any(|parent| self.domains_below.contains(parent))
+        let below = || parents.find_map(|parent| self.domains_below.get(parent));
+        self.domains.get(&*domain).or_else(below).copied()
     }
 
-    fn name_claim(&self, path: &str, value: &Value) -> bool {
-        self.claims.get(path).is_some_and(|wanted| any_text(value, |text| wanted.contains(text)))
+    fn claim(&self, path: &str, value: &Value) -> Option<usize> {
+        let wanted = self.claims.get(path)?;
+        find_text(value, |text| wanted.get(text).copied())
     }
 
-    fn hold_address(&self, address: IpAddr) -> bool {
-        let after = self.networks.partition_point(|network| network.network() <= address);
-        after.checked_sub(1).is_some_and(|at| self.networks[at].contains(&address))
+    fn address(&self, address: IpAddr) -> Option<usize> {
+        let after = self.networks.partition_point(|(network, _)| network.network() <= address);
+        let (network, place) = self.networks.get(after.checked_sub(1)?)?;
+        network.contains(&address).then_some(*place)
     }
 }
 
 /// Whether all keys of a condition hold.
 fn holds(condition: &Condition, facts: Facts<'_>) -> bool {
-    let Condition { provider, email, email_domain, group, claim, ip } = condition;
+    let Condition { provider, email, email_domain, group, claim, ip, written: _ } = condition;
     let Facts { visitor, email: address, client } = facts;
     let claimed = |wanted: &ClaimCondition| {
         let of_name = visitor.claims.iter().filter(|(path, _)| *path == wanted.claim);
-        of_name.into_iter().any(|(_, value)| any_text(value, |text| text == wanted.is))
+        of_name.into_iter().any(|(_, value)| find_text(value, |text| (text == wanted.is).then_some(())).is_some())
     };
     provider.as_ref().is_none_or(|id| *id == visitor.provider)
         && email.as_ref().is_none_or(|email| address == Some(email))
@@ -167,14 +182,14 @@ fn holds(condition: &Condition, facts: Facts<'_>) -> bool {
         && ip.is_none_or(|network| network.contains(&client))
 }
 
-/// Whether a claim, or anything in it if it is a list, satisfies `is` as text.
-fn any_text(value: &Value, is: impl Fn(&str) -> bool + Copy) -> bool {
+/// What a claim as text, or the first of anything in it if it is a list, is found to be.
+fn find_text<T>(value: &Value, find: impl Fn(&str) -> Option<T> + Copy) -> Option<T> {
     match value {
-        Value::String(text) => is(text),
-        Value::Bool(truth) => is(if *truth { "true" } else { "false" }),
-        Value::Number(number) => is(&number.to_string()),
-        Value::Array(items) => items.iter().any(|item| !item.is_array() && any_text(item, is)),
-        Value::Null | Value::Object(_) => false,
+        Value::String(text) => find(text),
+        Value::Bool(truth) => find(if *truth { "true" } else { "false" }),
+        Value::Number(number) => find(&number.to_string()),
+        Value::Array(items) => items.iter().filter(|item| !item.is_array()).find_map(|item| find_text(item, find)),
+        Value::Null | Value::Object(_) => None,
     }
 }
 

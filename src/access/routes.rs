@@ -1,35 +1,74 @@
-//! `[[app.route]]` compiled into a trie of path segments.
+//! `[[app.route]]` compiled: what a path asks of whoever comes.
 //!
-//! A path is matched against all routes in one walk over its segments, so that a
-//! thousand routes cost what ten do; what comes out is the lowest place in the file,
-//! since the first match wins. The walk visits the literal child, the `*` child and
-//! the `/**` of each node it reaches.
+//! A path has one reading or several ([`Target::readings`]), and servers that read it
+//! differently may find different routes for it. So **each reading goes down the file to
+//! the first route that it matches; a route that opens ends this search only where every
+//! reading of the path matches it; and whoever passes must satisfy every route that any
+//! reading came by.** Whatever the upstream makes of the path, the route that it would
+//! have found for it was satisfied, and nothing is open that is not open in all readings.
 //!
-//! A pattern is itself put through the readings of a path. `/a%20b/**` is found by a
-//! server that decodes at `/a b/…`, so its leaves stand at both places, each with the
-//! [`Readers`] it is for; a route opens a path only where every reading of the path
-//! meets a leaf of that route for everyone who reads it so.
+//! What that means where readings disagree:
+//! - `/admin/**` for some, after an open `/public/**`: `/public/..%2fadmin` is for those some.
+//! - Two open routes do not add up: `/a/..%2fb` is as closed as the app, though both `/a/**`
+//!   and `/b/**` are open.
+//! - Of two routes that narrow, both must let the visitor pass.
+//! - `/docs/internal/**` for `anyone` before a public `/docs/**`: it opens, but not
+//!   `/docs/INTERNAL/x`, and since a reading of that came by it, the public route after it
+//!   does not open that either.
 //!
-//! Rejected: globset (1,010 instructions a match with 10 routes, 2,774 with 1,000), matchit
-//! (ranks by how specific a pattern is, not by place; refuses overlapping patterns).
+//! A pattern is read in the same ways (see [`trie`]). It *matches* a reading if it reads so
+//! for everyone who reads the path so. It *touches* one already if it does for some of
+//! them: `/Admin` and `/admin` are one path to servers that fold case. Then it is satisfied
+//! beside whatever the others find.
+//!
+//! A path with one reading, and no pattern that somebody could read differently, takes one
+//! walk and no allocation.
 
-use std::collections::HashMap;
+use http::Method;
 
-use http::{Method, Uri};
-
+use super::Word;
 use crate::{
-    config::{
-        Route,
-        access::{PathPattern, RouteAccess, SegmentPattern},
-    },
-    request::{Readers, Reading, Target},
+    config::{Policy, Route, RouteAccess, access::Narrowing},
+    request::Target,
 };
 
+mod trie;
+
+use trie::{Leaf, Node, Reach};
+
 /// The routes of one app.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Routes {
-    root: Node,
-    methods: Vec<Methods>,
+    trie: Node,
+    rules: Vec<Rule>,
+    /// What holds where there is no route.
+    policy: Policy,
+}
+
+/// What one route says.
+#[derive(Debug)]
+struct Rule {
+    methods: Methods,
+    asks: Asks,
+    effect: Effect,
+}
+
+/// What a route asks of a visitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// What its word says.
+    Word(Word),
+    /// What the app's policy says, and the table of this number.
+    Table(usize),
+}
+
+/// Which way a route differs from the app's policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It admits more.
+    Opens,
+    /// It admits the same or less.
+    Keeps,
 }
 
 /// Which methods a route is for.
@@ -39,147 +78,229 @@ enum Methods {
     These(Vec<Method>),
 }
 
+/// What the routes ask of whoever comes by a path, all of them together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    pub(super) word: Word,
+    pub(super) table: Option<usize>,
+    pub(super) further: Vec<usize>,
+    route: Option<usize>,
+}
+
+/// A leaf that a reading of the path reaches; one bit a reading.
+struct Touch {
+    route: usize,
+    touched: u64,
+    matched: u64,
+}
+
+/// A route that a reading of the path came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meeting {
+    /// The place of the route in the file.
+    pub(super) route: usize,
+    /// Those of the readings that it matches for some who read so, one bit each.
+    pub(super) touched: u64,
+    /// Those that it matches for all who read so.
+    pub(super) matched: u64,
+    pub(super) outcome: Outcome,
+}
+
+/// What became of a [`Meeting`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Its readings had found their route before.
+    TooLate,
+    /// It ends the search of the readings that it matches.
+    Found,
+    /// It would open, but not in all readings: only what it asks counts.
+    DoesNotOpen,
+}
+
+// Each reading has a bit of its own.
+const _: () = assert!(Target::MAX_READINGS <= u64::BITS as usize);
+
 impl Methods {
-    fn include(&self, method: &Method) -> bool {
-        match self {
-            Self::All => true,
-            Self::These(these) => these.contains(method) || (method == Method::HEAD && these.contains(&Method::GET)),
-        }
+    /// Whether a request's method is meant. Some servers take `post` for `POST`, which must not be a way around a route
+    /// that keeps.
+    fn include(&self, method: &Method, effect: Effect) -> bool {
+        let Self::These(these) = self else { return true };
+        let same = |known: &Method| match effect {
+            Effect::Opens => known == method,
+            Effect::Keeps => known.as_str().eq_ignore_ascii_case(method.as_str()),
+        };
+        these.iter().any(|known| same(known) || (*known == Method::GET && *method == Method::HEAD))
     }
 }
 
-/// Where a walk over segments can stand.
-#[derive(Debug, Default)]
-struct Node {
-    literals: HashMap<Box<[u8]>, Node>,
-    any: Option<Box<Node>>,
-    here: Vec<Leaf>,
-    here_and_below: Vec<Leaf>,
-}
+impl Demand {
+    /// What a policy asks, without any route.
+    fn of(word: Word) -> Self {
+        Self { word, table: None, further: Vec::new(), route: None }
+    }
 
-/// A route whose pattern ends at a node, in the reading of some.
-#[derive(Clone, Copy, Debug)]
-struct Leaf {
-    route: usize,
-    readers: Readers,
+    /// The first route in the file that a reading found, by its place there; `None` where the app's policy decides.
+    pub fn route(&self) -> Option<usize> {
+        self.route
+    }
+
+    /// Whether it matters who comes: else the session is not even looked at.
+    pub fn looks_at_sessions(&self) -> bool {
+        self.word != Word::Public
+    }
+
+    fn add(&mut self, asks: Asks, policy: Policy) {
+        match asks {
+            Asks::Word(word) => self.word = self.word.max(word),
+            Asks::Table(table) => {
+                self.word = self.word.max(Word::Policy(policy));
+                match self.table {
+                    None => self.table = Some(table),
+                    Some(first) if first == table || self.further.contains(&table) => {}
+                    Some(_) => self.further.push(table),
+                }
+            }
+        }
+    }
+
+    /// The tables of it.
+    pub(super) fn tables(&self) -> impl Iterator<Item = usize> {
+        self.table.into_iter().chain(self.further.iter().copied())
+    }
 }
 
 impl Routes {
-    pub(super) fn compile(routes: &[Route]) -> Self {
-        let mut compiled = Self::default();
+    /// Compiles routes; `table` numbers the conditions of those that narrow.
+    pub(super) fn compile<'r>(
+        policy: Policy,
+        routes: &'r [Route],
+        mut table: impl FnMut(&'r Narrowing) -> usize,
+    ) -> Self {
+        let mut compiled = Self { trie: Node::default(), rules: Vec::with_capacity(routes.len()), policy };
         for (place, route) in routes.iter().enumerate() {
-            match route.access {
-                RouteAccess::Public => compiled.root.insert_all(place, &route.path),
-            }
-            compiled.methods.push(route.methods.clone().map_or(Methods::All, Methods::These));
+            let asks = match &route.access {
+                RouteAccess::Public => Asks::Word(Word::Public),
+                RouteAccess::Optional => Asks::Word(Word::Optional),
+                RouteAccess::Policy(policy) => Asks::Word(Word::Policy(*policy)),
+                RouteAccess::Narrowed(narrowing) => Asks::Table(table(narrowing)),
+            };
+            let effect = match asks {
+                Asks::Word(word) if word < Word::Policy(policy) => Effect::Opens,
+                Asks::Word(_) | Asks::Table(_) => Effect::Keeps,
+            };
+            let reach = match effect {
+                Effect::Opens => Reach::EveryReading,
+                Effect::Keeps => Reach::SameShape,
+            };
+            compiled.trie.insert_all(place, &route.path, reach);
+            let methods = route.methods.clone().map_or(Methods::All, Methods::These);
+            compiled.rules.push(Rule { methods, asks, effect });
         }
         compiled
     }
 
     /// Whether any of them is for some methods only.
     pub(super) fn name_methods(&self) -> bool {
-        self.methods.iter().any(|methods| matches!(methods, Methods::These(_)))
+        self.rules.iter().any(|rule| matches!(rule.methods, Methods::These(_)))
     }
 
-    /// The first route that opens a target: one that matches all of its readings.
-    pub(super) fn first_open(&self, method: &Method, target: &Target) -> Option<usize> {
-        if self.methods.is_empty() {
+    /// What a route asks.
+    pub(super) fn asks(&self, route: usize) -> Asks {
+        self.rules[route].asks
+    }
+
+    /// What a request must satisfy.
+    pub(super) fn demand(&self, method: &Method, target: &Target) -> Demand {
+        if self.rules.is_empty() {
+            return Demand::of(Word::Policy(self.policy));
+        }
+        self.at_first_sight(method, target).unwrap_or_else(|| self.by_all_readings(method, target, &mut |_| {}))
+    }
+
+    /// The same for a path of one reading, unless a pattern touches it only.
+    fn at_first_sight(&self, method: &Method, target: &Target) -> Option<Demand> {
+        if !target.is_plain() {
             return None;
         }
-        let for_method = |route: &usize| self.methods[*route].include(method);
-        if target.is_plain() {
-            let mut first = None;
-            for reading in target.readings() {
-                self.each_match(reading, &mut |route| {
-                    if first.is_none_or(|known| route < known) && for_method(&route) {
-                        first = Some(route);
-                    }
-                });
-            }
-            return first;
-        }
-        let mut in_common: Option<Vec<usize>> = None;
-        for reading in target.readings() {
-            let mut these = Vec::new();
-            self.each_match(reading, &mut |route| these.push(route));
-            these.sort_unstable();
-            if let Some(common) = &in_common {
-                these.retain(|route| common.binary_search(route).is_ok());
-            }
-            if these.is_empty() {
-                return None;
-            }
-            in_common = Some(these);
-        }
-        in_common?.into_iter().find(for_method)
-    }
-
-    fn each_match(&self, reading: Reading<'_>, found: &mut impl FnMut(usize)) {
-        self.root.walk(reading.segments(), &mut |leaf: Leaf| {
-            if leaf.readers.includes(reading.readers) {
-                found(leaf.route);
+        let reading = target.readings().next()?;
+        let (mut first, mut is_torn) = (usize::MAX, false);
+        self.trie.walk(reading.segments(), &mut |leaves: &[Leaf]| {
+            for leaf in leaves.iter().take_while(|leaf| leaf.route < first) {
+                if !self.serves(leaf.route, method) {
+                    continue;
+                }
+                if leaf.matches(reading) {
+                    first = leaf.route;
+                    break;
+                }
+                is_torn |= leaf.touches(reading);
             }
         });
-    }
-}
-
-impl Node {
-    /// Puts a pattern in wherever somebody reads it.
-    fn insert_all(&mut self, route: usize, pattern: &PathPattern) {
-        let text: String = pattern.segments.iter().flat_map(|segment| ["/", segment_text(segment)]).collect();
-        let wildcards = |segments: &[&[u8]]| segments.iter().filter(|s| **s == ANY).count();
-        let written: Vec<&[u8]> = text.split('/').skip(1).map(str::as_bytes).collect();
-        let target = text.parse::<Uri>().ok().and_then(|uri| Target::parse(&uri).ok());
-        let Some(target) = target.filter(|t| t.path() == text) else {
-            // `/**` alone has no text. A pattern that is no normal path meets no target.
-            return self.insert(&written, pattern.and_below, Leaf { route, readers: Readers::ALL });
-        };
-        for reading in target.readings() {
-            let mut segments: Vec<&[u8]> = reading.segments().collect();
-            // An escaped slash at the end merges with the one of `/**`.
-            segments.pop_if(|last| pattern.and_below && last.is_empty());
-            let sent = reading.readers.includes(Readers::AS_SENT);
-            // A literal that turns into a wildcard or a query in some reading is none of this pattern's there.
-            let changed = wildcards(&segments) != wildcards(&written) || reading.path.iter().any(|b| b"?#".contains(b));
-            if sent || !changed {
-                let readers = if sent { reading.readers.and(Readers::RESPELLED) } else { reading.readers };
-                self.insert(&segments, pattern.and_below, Leaf { route, readers });
+        if is_torn {
+            return None;
+        }
+        Some(match self.rules.get(first) {
+            None => Demand::of(Word::Policy(self.policy)),
+            Some(rule) => {
+                let mut demand = Demand::of(Word::Public);
+                demand.add(rule.asks, self.policy);
+                demand.route = Some(first);
+                demand
             }
-        }
+        })
     }
 
-    fn insert(&mut self, segments: &[&[u8]], and_below: bool, leaf: Leaf) {
-        let mut node = self;
-        for &segment in segments {
-            node = match segment {
-                ANY => node.any.get_or_insert_default(),
-                literal => node.literals.entry(literal.into()).or_default(),
+    /// The same for any path; `met` hears of each route that a reading came by, in the order of the file.
+    pub(super) fn by_all_readings(&self, method: &Method, target: &Target, met: &mut impl FnMut(Meeting)) -> Demand {
+        let mut touches: Vec<Touch> = Vec::new();
+        let mut all = 0;
+        for (number, reading) in target.readings().enumerate() {
+            let bit = 1 << number;
+            all |= bit;
+            self.trie.walk(reading.segments(), &mut |found: &[Leaf]| {
+                let here = found.iter().filter(|leaf| leaf.touches(reading) && self.serves(leaf.route, method));
+                let touch = |leaf: &Leaf| {
+                    let matched = if leaf.matches(reading) { bit } else { 0 };
+                    Touch { route: leaf.route, touched: bit, matched }
+                };
+                touches.extend(here.map(touch));
+            });
+        }
+        touches.sort_unstable_by_key(|touch| touch.route);
+        let mut demand = Demand::of(Word::Public);
+        let mut searching = all;
+        for touches in touches.chunk_by(|one, other| one.route == other.route) {
+            let route = touches[0].route;
+            let rule = &self.rules[route];
+            let touched = touches.iter().fold(0, |bits, touch| bits | touch.touched);
+            let matched = touches.iter().fold(0, |bits, touch| bits | touch.matched);
+            let outcome = if touched & searching == 0 {
+                Outcome::TooLate
+            } else if rule.effect == Effect::Opens && matched != all {
+                Outcome::DoesNotOpen
+            } else {
+                Outcome::Found
             };
+            match outcome {
+                Outcome::TooLate => {}
+                Outcome::DoesNotOpen => demand.add(rule.asks, self.policy),
+                Outcome::Found => {
+                    demand.add(rule.asks, self.policy);
+                    demand.route.get_or_insert(route);
+                    searching &= !matched;
+                }
+            }
+            met(Meeting { route, touched, matched, outcome });
         }
-        if and_below { node.here_and_below.push(leaf) } else { node.here.push(leaf) }
+        if searching != 0 {
+            demand.word = demand.word.max(Word::Policy(self.policy));
+        }
+        demand
     }
 
-    /// Hands over every leaf that a path reaches. As deep as the patterns are, not the path.
-    fn walk<'p>(&self, mut segments: impl Iterator<Item = &'p [u8]> + Clone, found: &mut impl FnMut(Leaf)) {
-        self.here_and_below.iter().copied().for_each(&mut *found);
-        let Some(segment) = segments.next() else {
-            return self.here.iter().copied().for_each(found);
-        };
-        if let Some(any) = self.any.as_deref().filter(|_| !segment.is_empty()) {
-            any.walk(segments.clone(), found);
-        }
-        if let Some(literal) = self.literals.get(segment) {
-            literal.walk(segments, found);
-        }
-    }
-}
-
-const ANY: &[u8] = b"*";
-
-fn segment_text(segment: &SegmentPattern) -> &str {
-    match segment {
-        SegmentPattern::Literal(text) => text,
-        SegmentPattern::Any => "*",
+    fn serves(&self, route: usize, method: &Method) -> bool {
+        let rule = &self.rules[route];
+        rule.methods.include(method, rule.effect)
     }
 }
 

@@ -134,7 +134,8 @@ impl Draft {
 
     /// The claims that its conditions want of a provider.
     pub(super) fn wanted_claims<'a>(&'a self, provider: &'a ProviderId) -> impl Iterator<Item = &'a str> {
-        let conditions = self.app.access.allow.iter().chain(&self.app.access.deny);
+        let of_routes = self.app.routes.iter().flat_map(Route::conditions);
+        let conditions = self.app.access.allow.iter().chain(&self.app.access.deny).chain(of_routes);
         let is_meant = move |named: &Option<ProviderId>| match named {
             Some(named) => named == provider,
             // A condition on a claim names no provider only where the app has but one.
@@ -177,9 +178,11 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
     let access = section.table("access", "app.access", |section| access::read_access(section, scope));
     let access = access.and_then(|access| access.ok_or_else(|| access::missing(section)));
-    let routes = access::read_routes(section);
+    let routes = access::read_routes(section, scope);
+    let rules = access.and_then(|access| access::join(section, access, routes));
     let (public_url, hosts, (paths, callback)) = (public_url?, hosts?, paths?);
-    let (id, upstream, routes) = (AppId::new(id?.value), upstream?, routes?);
+    let (id, upstream) = (AppId::new(id?.value), upstream?);
+    let (access, routes) = rules?;
     paths::warn_of_doubled_paths(section, &public_url, &routes);
     Ok(Draft {
         providers: own_providers?,
@@ -199,7 +202,7 @@ fn read_app(section: &Section<'_>, providers: &Providers, ids: &mut Unique, clai
             preserve_host: preserve_host?,
             tls: tls?,
             limits: limits?,
-            access: access?,
+            access,
             routes,
         },
     })

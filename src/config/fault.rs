@@ -13,11 +13,12 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Renderer, Snippet};
 
-use crate::config::source::Source;
+use crate::config::{source::Source, written::Written};
 
 /// How many faults are rendered; a person mends the first ones first.
 const MAX_RENDERED: usize = 100;
@@ -143,7 +144,7 @@ fn snippet<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> 
     };
     Snippet::source(&text[first..last])
         .line_start(source.line(first))
-        .path(source.name())
+        .path(&**source.name())
         .annotations(marks.into_iter().map(underline))
 }
 
@@ -227,6 +228,12 @@ impl Report {
     /// The text that a place points into.
     pub(super) fn source(&self, index: usize) -> &Source {
         &self.sources[index]
+    }
+
+    /// What is kept of a place once the configuration stands.
+    pub(super) fn written(&self, place: Place) -> Written {
+        let source = self.source(place.source);
+        Written::new(Arc::clone(source.name()), source.line(place.start))
     }
 
     /// All sources, for messages.

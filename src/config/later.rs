@@ -5,7 +5,7 @@
 //! when its reader asks for the key, and this module when the last entry does.
 
 /// Keys by section.
-const KEYS: [(&str, &[&str]); 9] = [
+const KEYS: [(&str, &[&str]); 10] = [
     ("", &["mail", "pages", "compat"]),
     ("server", &["admin_socket", "admin_url", "admins", "compat"]),
     ("store", &["audit_retention"]),
@@ -83,8 +83,9 @@ const KEYS: [(&str, &[&str]); 9] = [
             "sign_in",
         ],
     ),
-    ("app.access", &["allow_file", "admins", "consent", "required_claims"]),
+    ("app.access", &["admins", "consent", "required_claims"]),
     ("app.route", &["on_anonymous"]),
+    ("app.route.access", &["max_auth_age", "acr"]),
 ];
 
 /// Words by section and key.
@@ -93,17 +94,9 @@ const CHOICES: [(&str, &str, &[&str]); 2] = [
     ("provider", "client_auth", &["client_secret_jwt", "private_key_jwt", "tls_client_auth", "workload_identity"]),
 ];
 
-/// Keys whose value a later version also takes as a table.
-const TABLES: [(&str, &str); 1] = [("app.route", "access")];
-
 /// Whether a later version knows the key there.
 pub(super) fn knows(section: &str, key: &str) -> bool {
     KEYS.iter().any(|(name, keys)| *name == section && keys.contains(&key))
-}
-
-/// Whether a later version takes a table there.
-pub(super) fn knows_table(section: &str, key: &str) -> bool {
-    TABLES.contains(&(section, key))
 }
 
 /// Whether a later version knows the word there.

@@ -23,6 +23,7 @@ use crate::config::{
 };
 
 mod duration;
+mod either;
 mod files;
 mod size;
 
@@ -172,9 +173,6 @@ impl<'a> Section<'a> {
     fn wrong_kind(&self, key: &str, node: &Node, expected: &str) -> Reported {
         match node.value {
             Value::Faulty(reported) => reported,
-            Value::Table(_) if later::knows_table(self.name, key) => {
-                self.wrong(key, node, Wrong::new("as a table is not in this version").help(format!("write {expected}")))
-            }
             _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
         }
     }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::{
-    access::RouteAccess,
+    access::{Narrowing, RouteAccess},
     app::{BasePath, Paths, Scheme, Slashes},
     provider::{ClientAuth, TrustEmail, UserInfo},
     upstream::{UpstreamUrl, Verification},
@@ -284,9 +284,72 @@ fn routes_are_kept_in_their_order() {
          \"PROPFIND\"]\naccess = \"public\"\n"
     ));
     let [first, second] = config.apps[0].routes.as_slice() else { panic!("two routes") };
-    assert_eq!((first.path.to_string().as_str(), &first.methods, first.access), ("/a/**", &None, RouteAccess::Public));
+    assert_eq!(
+        (first.path.to_string().as_str(), &first.methods, &first.access),
+        ("/a/**", &None, &RouteAccess::Public)
+    );
     let methods: Vec<_> = second.methods.iter().flatten().map(http::Method::as_str).collect();
     assert_eq!((second.path.to_string().as_str(), methods.as_slice()), ("/*/b", ["GET", "PROPFIND"].as_slice()));
+}
+
+#[test]
+fn a_route_says_who_may_pass_in_a_word_or_a_table() {
+    let config = accepted(&MINIMAL.replace(
+        "policy = \"anyone\"",
+        r#"
+policy = "anyone"
+allow = [{ group = "staff" }]
+[[app.route]]
+path = "/optional"
+access = "optional"
+[[app.route]]
+path = "/anyone"
+access = "anyone"
+[[app.route]]
+path = "/listed/**"
+access = "listed"
+[[app.route]]
+path = "/narrowed/**"
+access = { allow = [{ group = "ops" }, { claim = "acr.level", is = "2" }], deny = [{ ip = "10.0.0.0/8" }] }
+[[app.route]]
+path = "/denied/**"
+[app.route.access]
+deny = [{ claim = "amr", is = "pwd" }]
+"#,
+    ));
+    let routes = &config.apps[0].routes;
+    let found: Vec<_> = routes.iter().map(|route| (route.path.to_string(), &route.access)).collect();
+    let [optional, anyone, listed, narrowed, denied] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(*optional, ("/optional".to_owned(), &RouteAccess::Optional));
+    assert_eq!(*anyone, ("/anyone".to_owned(), &RouteAccess::Policy(Policy::Anyone)));
+    assert_eq!(*listed, ("/listed/**".to_owned(), &RouteAccess::Policy(Policy::Listed)));
+    let RouteAccess::Narrowed(narrowed) = narrowed.1 else { panic!("{narrowed:?}") };
+    let shown: Vec<_> = narrowed.conditions().map(ToString::to_string).collect();
+    assert_eq!(shown, ["{ group = \"ops\" }", "{ claim = \"acr.level\", is = \"2\" }", "{ ip = \"10.0.0.0/8\" }"]);
+    assert!(matches!(denied.1, RouteAccess::Narrowed(Narrowing { allow: None, deny }) if deny.len() == 1));
+    assert_eq!(config.providers[0].kept_claims, ["acr.level", "amr"], "sessions keep what a route looks at");
+    let first = MINIMAL.lines().count() + 3;
+    let lines: Vec<_> = routes.iter().map(|route| route.written.to_string()).collect();
+    assert_eq!(lines[..2], [format!("vestibule.toml:{first}"), format!("vestibule.toml:{}", first + 3)]);
+    assert_eq!(config.warnings, accepted(MINIMAL).warnings);
+}
+
+#[test]
+fn a_route_that_narrows_one_path_is_a_warning_where_its_slash_is_left_open() {
+    let with_routes = |access: &str, paths: &[&str]| {
+        let routes = paths.iter().map(|path| format!("[[app.route]]\npath = {path:?}\naccess = {access}\n"));
+        let with = accepted(&format!("{MINIMAL}\n{}", routes.collect::<String>())).warnings;
+        with.len() - accepted(MINIMAL).warnings.len()
+    };
+    let narrows = "{ deny = [{ group = \"x\" }] }";
+    assert_eq!(with_routes(narrows, &["/admin"]), 1);
+    assert_eq!(with_routes(narrows, &["/users/*", "/a/b"]), 2);
+    for harmless in
+        [&["/admin/**"][..], &["/"], &["/admin", "/admin/"], &["/admin/", "/admin/x/**"], &["/a/b", "/a/**"]]
+    {
+        assert_eq!(with_routes(narrows, harmless), 0, "{harmless:?}");
+    }
+    assert_eq!(with_routes("\"public\"", &["/health"]), 0);
 }
 
 #[test]

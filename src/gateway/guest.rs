@@ -28,7 +28,7 @@ pub(super) struct Prepared {
 
 /// What `access` asks about a guest.
 pub(super) fn signed_in(guest: &Guest) -> SignedIn<'_> {
-    SignedIn { visitor: guest.session().visitor(), standing: guest.made().standing, ended: guest.pulse().ended() }
+    SignedIn { visitor: guest.session().visitor(), standing: &guest.made().standing, ended: guest.pulse().ended() }
 }
 
 /// The live session of this browser at this app.

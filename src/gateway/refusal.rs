@@ -340,6 +340,7 @@ const NAMELESS: &str = "Vestibule";
 fn tell_denied(denial: Denial) -> RefusalText {
     match denial {
         Denial::Denied => text::BLOCKED,
+        Denial::DeniedByRoute | Denial::NotListedForRoute => text::NOT_THIS_PART,
         Denial::NotListed => text::NOT_ADMITTED,
         Denial::EmailNotVerified => text::EMAIL_NOT_VERIFIED,
         Denial::ProviderNotOfThisApp => text::OTHER_PROVIDER,

@@ -39,6 +39,11 @@ refusals! {
         "You are signed in, but this account is not on the list of people who may enter. \
          If you have another account, try that one, or ask an administrator for access.";
 
+    /// 403: signed in and admitted, but not by the route.
+    NOT_THIS_PART: "You do not have access to this part",
+        "You may use this app, but this account may not open this part of it. \
+         If you have another account, try that one, or ask an administrator for access.";
+
     /// 403: signed in, and a `deny` rule or a block keeps them out.
     BLOCKED: "Your access has been blocked",
         "An administrator has closed access for this account. Please ask them if you think that is a mistake.";

@@ -116,6 +116,9 @@ pub enum Place<'a> {
 }
 
 impl Target {
+    /// No target has more of them.
+    pub const MAX_READINGS: usize = reading::MAX_READINGS;
+
     /// Reads origin-form and absolute-form; that an absolute-form names the request's own host is
     /// [`framing::check`](super::framing::check)'s to see.
     pub fn parse(uri: &Uri) -> Result<Self, TargetError> {

@@ -36,6 +36,7 @@ mod metrics;
 mod paths;
 mod readme;
 mod restarts;
+mod routes;
 mod sign_in;
 mod smuggling;
 mod tls;

@@ -41,6 +41,12 @@ async fn no_spelling_of_a_path_leads_past_the_door() {
         ("threat 56", "/public//../secret"),
         ("threat 56", "/public/./../secret"),
         ("threat 56", "//public/../secret"),
+        ("CVE-2026-33494", "/public/../../secret"),
+        ("CVE-2026-33494", "/public/%2e%2e%2f%2e%2e%2fsecret"),
+        ("CVE-2023-33189", "/public/../secret?/public/x"),
+        ("CVE-2023-33189", "/./public/../secret/.?/"),
+        ("CVE-2021-39206", "/secret#/public/x"),
+        ("CVE-2021-39206", "/public/..%2fsecret#/public/x"),
         ("threat 57", "/secret?/public/"),
         ("threat 57", "/secret?/../public/x"),
         ("CVE-2025-54576", "/secret?x=/public/"),
@@ -91,6 +97,8 @@ async fn no_header_changes_what_is_judged() {
         ("CVE-2026-34457", "User-Agent", "GoogleHC/1.0"),
         ("CVE-2026-34457", "User-Agent", "kube-probe/1.31"),
         ("CVE-2024-47616", "Authorization", "Bearer e30.e30.e30"),
+        ("CVE-2026-33495", "X-Forwarded-Proto", "https"),
+        ("CVE-2023-36456", "X-Forwarded-For", "a"),
     ] {
         for own in [[127, 0, 0, 1], [127, 0, 0, 9]] {
             let mut client = crate::harness::RawClient::connect_from(own.into(), stage.door_address()).await;

@@ -9,10 +9,11 @@ use std::{fs, path::Path};
 use vestibule::config::Config;
 
 /// The commands of the README, and what runs each.
-const COMMANDS: [(&str, &str); 3] = [
+const COMMANDS: [(&str, &str); 4] = [
     ("cargo run --release --example demo", ".ci/run, and examples/demo's own tests"),
     ("tests/run", ".ci/run"),
     ("vestibule serve --config vestibule.toml", "life_cycle.rs and tests/peers"),
+    ("vestibule explain --app wiki --as ann@example.com GET /public/..%2fadmin", "routes.rs"),
 ];
 
 /// The fenced blocks of a language, without the indentation of the list they may stand in.

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::net::UnixListener, path::Path, process::Command, time::Duration};
 
-use super::{super::*, MINIMAL, folder, write};
+use super::{super::*, MINIMAL, accepted, folder, write};
 
 #[test]
 fn files_of_a_folder_are_one_configuration() {
@@ -205,4 +205,56 @@ fn certificates_of_a_private_authority_are_read() {
     let config = Config::load(&[write(&folder, "vestibule.toml", &text)]).expect("a configuration");
     let upstream::UpstreamUrl::Https(_, tls) = &config.apps[0].upstream else { panic!("it is https") };
     assert_eq!((config.providers[0].extra_roots.len(), tls.extra_roots.len()), (1, 1));
+}
+
+#[test]
+fn an_allow_file_lists_people_one_a_line() {
+    let folder = folder();
+    let text = MINIMAL.replace("policy = \"anyone\"", "policy = \"listed\"\nallow_file = \"people\"");
+    let load = |people: &str| {
+        write(&folder, "people", people);
+        Config::load(&[write(&folder, "vestibule.toml", &text)])
+    };
+    let many = (0..20_000).map(|n| format!("user{n}@example.com")).collect::<Vec<_>>().join("\n");
+    let config = load(&format!("\u{feff}# editors\r\n\r\nann@example.com # since May\r\n@partner.example\r\n{many}"))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    let allow = &config.apps[0].access.allow;
+    assert_eq!((allow.len(), config.warnings.len()), (20_002, accepted(MINIMAL).warnings.len()));
+    assert_eq!(allow[0].to_string(), "{ email = \"ann@example.com\" }");
+    assert_eq!(allow[1].to_string(), "{ email_domain = \"partner.example\" }");
+    assert_eq!(allow[1].written.to_string(), format!("{}:4", folder.path().join("people").display()));
+
+    let empty = load("# nobody yet\n").unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(empty.apps[0].access.allow.is_empty(), "who is taken off the list is off, also the last");
+    assert!(empty.warnings.iter().any(|line| line.ends_with("the `allow_file` lists nobody")), "{:?}", empty.warnings);
+
+    let faults = load("ann@example.com\nann, bob\n*@example.com\nbob@\n").expect_err("faults").to_string();
+    let faults = faults.replace(folder.path().to_str().expect("a path"), "DIR");
+    insta::assert_snapshot!(faults, @r#"
+    error: line 2 of the `allow_file` has more than one word: `ann, bob`
+      --> DIR/vestibule.toml:14:14
+       |
+    14 | allow_file = "people"
+       |              ^^^^^^^^ read as `DIR/people`
+       |
+       = help: a line is one address, or @ and a domain; # begins a remark
+
+    error: line 3 of the `allow_file` has a `*`, which stands for nothing (everybody there is @ and the domain): `*@example.com`
+      --> DIR/vestibule.toml:14:14
+       |
+    14 | allow_file = "people"
+       |              ^^^^^^^^ read as `DIR/people`
+       |
+       = help: a line is one address, or @ and a domain; # begins a remark
+
+    error: line 4 of the `allow_file` is no address (the part after `@` must be a domain name in ASCII (xn--… for others)): `bob@`
+      --> DIR/vestibule.toml:14:14
+       |
+    14 | allow_file = "people"
+       |              ^^^^^^^^ read as `DIR/people`
+       |
+       = help: a line is one address, or @ and a domain; # begins a remark
+
+    the configuration has 3 faults
+    "#);
 }

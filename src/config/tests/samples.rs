@@ -19,7 +19,7 @@ fn the_samples_are_accepted() {
 const REFERENCE: &str = include_str!("../../../config/reference.toml");
 
 /// Keys for which an example stands in the reference, because they have no default.
-const EXAMPLES: [(&str, &str); 12] = [
+const EXAMPLES: [(&str, &str); 13] = [
     ("provider", "id"),
     ("provider", "issuer"),
     ("provider", "client_id"),
@@ -32,6 +32,7 @@ const EXAMPLES: [(&str, &str); 12] = [
     ("app.route", "path"),
     ("app.route", "methods"),
     ("app.route", "access"),
+    ("app.route.access", "allow"),
 ];
 
 /// A line that sets a key or begins a section, commented out or not.

@@ -20,6 +20,9 @@ use crate::config::app::Slashes;
 /// the figure bounds the work that one request can cause.
 const MAX_TEXTS: usize = 24;
 
+/// Each text, and the same with its case folded.
+pub(super) const MAX_READINGS: usize = 2 * MAX_TEXTS;
+
 /// A set of the three kinds of servers that readings belong to, because a rule is read
 /// in the same three ways: as sent, respelled, and with the case folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -102,29 +102,19 @@ impl Configuration {
         Self { access: lines.to_owned(), ..self }
     }
 
-    /// One more `[[app.route]]` that is public.
-    pub(crate) fn public(self, path: &str) -> Self {
-        let routes = format!(
-            "{}[[app.route]]
-path = {path:?}
-access = \"public\"
-",
-            self.routes
-        );
-        Self { routes, ..self }
+    /// One more `[[app.route]]`.
+    pub(crate) fn route(self, lines: &str) -> Self {
+        Self { routes: format!("{}[[app.route]]\n{lines}\n", self.routes), ..self }
     }
 
-    /// One more `[[app.route]]` that is public for some methods.
+    /// One more that is public.
+    pub(crate) fn public(self, path: &str) -> Self {
+        self.route(&format!("path = {path:?}\naccess = \"public\""))
+    }
+
+    /// One more that is public for some methods.
     pub(crate) fn public_for(self, path: &str, methods: &str) -> Self {
-        let routes = format!(
-            "{}[[app.route]]
-path = {path:?}
-methods = {methods}
-access = \"public\"
-",
-            self.routes
-        );
-        Self { routes, ..self }
+        self.route(&format!("path = {path:?}\nmethods = {methods}\naccess = \"public\""))
     }
 
     /// Whatever comes after the app: further providers and apps, with their headings.

@@ -302,7 +302,7 @@ policy = "anyone"
 
 [[app.route]]
 path = "/a/../b"
-access = "listed"
+access = "invited"
 methods = []
 "#), @r#"
     error: `path` has the segment `..`
@@ -313,13 +313,14 @@ methods = []
       |
       = note: dot segments in a request are resolved before paths are compared
 
-    error: `access` = "listed" is not in this version
+    error: `access` = "invited" is not in this version
       --> vestibule.toml:10:10
        |
-    10 | access = "listed"
-       |          ^^^^^^^^
+    10 | access = "invited"
+       |          ^^^^^^^^^
        |
-       = help: write access = "public", or remove the route: the app's policy holds then
+       = note: it knows no invitations yet
+       = help: write a table: { allow = [{ group = "…" }] }, or remove the route: the app's policy holds then
 
     error: `methods` is empty, so the route could never match
       --> vestibule.toml:11:11
@@ -373,7 +374,7 @@ policy = "anyone"
 
 [[app.route]]
 path = "/*.js"
-access = { allow = [] }
+access = { allow = [], max_auth_age = "10m" }
 on_anonymous = "auto"
 "#), @r#"
     error: `path` may have `*` as a whole segment only
@@ -384,13 +385,21 @@ on_anonymous = "auto"
       |
       = help: `/files/*` is any one segment, `/files/**` is everything below
 
-    error: `access` as a table is not in this version
-      --> vestibule.toml:10:10
+    error: `allow` lists nobody, so nobody could pass
+      --> vestibule.toml:10:20
        |
-    10 | access = { allow = [] }
-       |          ^^^^^^^^^^^^^^
+    10 | access = { allow = [], max_auth_age = "10m" }
+       |                    ^^
        |
-       = help: write a string
+       = help: remove `allow` if the app's policy is enough here
+
+    error: `max_auth_age` is not in this version
+      --> vestibule.toml:10:24
+       |
+    10 | access = { allow = [], max_auth_age = "10m" }
+       |                        ^^^^^^^^^^^^
+       |
+       = help: remove it; what it is for comes with a later version
 
     error: `on_anonymous` is not in this version
       --> vestibule.toml:11:1
@@ -400,7 +409,7 @@ on_anonymous = "auto"
        |
        = help: remove it; what it is for comes with a later version
 
-    the configuration has 3 faults
+    the configuration has 4 faults
     "#);
     insta::assert_snapshot!(app(r#"
 [app.access]
@@ -419,5 +428,131 @@ access = "public"
       = help: write "/metrics?x"
 
     the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn faults_of_what_a_route_asks() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/a"
+access = "everyone"
+
+[[app.route]]
+path = "/b"
+access = {}
+
+[[app.route]]
+path = "/c"
+access = { deny = [{ group = "x" }], alow = [] }
+
+[[app.route]]
+path = "/d"
+access = 7
+
+[[app.route]]
+path = "/e"
+access = "admins"
+
+[[app.route]]
+path = "/f"
+access = { allow = [{ group = "x", provider = "other" }], acr = "mfa" }
+"#), @r#"
+    error: `access` must be "public", "optional", "anyone", "listed" or a table
+      --> vestibule.toml:10:10
+       |
+    10 | access = "everyone"
+       |          ^^^^^^^^^^
+       |
+       = help: a table narrows: { allow = [{ group = "ops" }], deny = [] }
+
+    error: this table asks for nothing beyond the app's policy
+      --> vestibule.toml:14:10
+       |
+    14 | access = {}
+       |          ^^
+       |
+       = help: write, for example: access = { allow = [{ group = "ops" }] }
+
+    error: unknown key `alow` in `[app.route.access]`
+      --> vestibule.toml:18:38
+       |
+    18 | access = { deny = [{ group = "x" }], alow = [] }
+       |                                      ^^^^ did you mean `allow`?
+
+    error: `access` must be a word or a table, not a number
+      --> vestibule.toml:22:10
+       |
+    22 | access = 7
+       |          ^
+
+    error: `access` = "admins" is not in this version
+      --> vestibule.toml:26:10
+       |
+    26 | access = "admins"
+       |          ^^^^^^^^
+       |
+       = note: it knows no administrators yet
+       = help: write a table: { allow = [{ group = "…" }] }, or remove the route: the app's policy holds then
+
+    error: `provider` names "other", and there is no such provider
+      --> vestibule.toml:30:47
+       |
+    30 | access = { allow = [{ group = "x", provider = "other" }], acr = "mfa" }
+       |                                               ^^^^^^^
+       |
+       = help: the providers here are "company"
+
+    error: `acr` is not in this version
+      --> vestibule.toml:30:59
+       |
+    30 | access = { allow = [{ group = "x", provider = "other" }], acr = "mfa" }
+       |                                                           ^^^
+       |
+       = help: remove it; what it is for comes with a later version
+
+    the configuration has 7 faults
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/a/**"
+access = "listed"
+"#), @r#"
+    error: this route is for the "listed", and `[app.access]` has no `allow`
+     --> vestibule.toml:9:8
+      |
+    9 | path = "/a/**"
+      |        ^^^^^^^
+      |
+      = note: nobody could pass
+      = help: give `[app.access]` an `allow`, or the route a table: access = { allow = [ … ] }
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "listed"
+alow = [{ group = "x" }]
+allow_file = "/nowhere/at-all"
+"#), @r#"
+    error: unknown key `alow` in `[app.access]`
+     --> vestibule.toml:7:1
+      |
+    7 | alow = [{ group = "x" }]
+      | ^^^^ did you mean `allow`?
+
+    error: cannot read the file of `allow_file`: there is no such file
+     --> vestibule.toml:8:14
+      |
+    8 | allow_file = "/nowhere/at-all"
+      |              ^^^^^^^^^^^^^^^^^ read as `/nowhere/at-all`
+
+    the configuration has 2 faults
     "#);
 }

@@ -1,0 +1,199 @@
+//! `vestibule explain`: which routes and rules decide about a request, and why.
+//!
+//! It reads the configuration, asks nobody, and decides by the code that serves requests
+//! ([`AppRules::explain`]); what is here is the question and the words of the answer.
+
+use std::{
+    io::{self, Write as _},
+    net::IpAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Args;
+use http::{Method, Uri};
+use serde_json::Value;
+
+use super::{INVALID_CONFIGURATION, default_configuration};
+use crate::{
+    access::AppRules,
+    config::{App, Config, Provider, provider::TrustEmail},
+    identity::{EmailAddress, EmailTrust, Subject, Visitor},
+    request::{Host, Place, Target},
+};
+
+mod words;
+
+/// The arguments make no sense (as clap has it).
+const WRONG_USAGE: u8 = 2;
+
+/// Says which route and rule decide about a request, and why, from the configuration alone.
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// A configuration file, or a folder of them; may be given several times [default: vestibule.toml, then
+    /// /etc/vestibule/vestibule.toml]
+    #[arg(long, value_name = "FILE|DIR")]
+    config: Vec<PathBuf>,
+    /// The id of the app
+    #[arg(long, value_name = "ID")]
+    app: String,
+    /// The address of who is signed in; it counts as verified where the provider's addresses ever do
+    #[arg(long = "as", value_name = "EMAIL", value_parser = EmailAddress::parse)]
+    email: Option<EmailAddress>,
+    /// The issuer of who is signed in
+    #[arg(long, requires = "subject")]
+    issuer: Option<String>,
+    /// Their `sub` there
+    #[arg(long, requires = "issuer")]
+    subject: Option<String>,
+    /// The id of the provider that they signed in with, where the app has several
+    #[arg(long, value_name = "ID")]
+    provider: Option<String>,
+    /// A group that they are in; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// A further claim of theirs; given again for a list
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = parse_claim)]
+    claims: Vec<(String, String)>,
+    /// Where the request comes from
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    ip: IpAddr,
+    /// The method of the request
+    method: Method,
+    /// Its URL, or what follows the host
+    url: String,
+}
+
+fn parse_claim(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Explain {
+    pub(super) fn run(self) -> ExitCode {
+        let paths = if self.config.is_empty() { default_configuration() } else { self.config.clone() };
+        let config = match Config::load(&paths) {
+            Ok(config) => config,
+            Err(faults) => {
+                eprintln!("{faults}");
+                return ExitCode::from(INVALID_CONFIGURATION);
+            }
+        };
+        match self.answer(&config) {
+            Ok(answer) => match io::stdout().write_all(answer.as_bytes()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+                _ => ExitCode::SUCCESS,
+            },
+            Err(wrong) => {
+                eprintln!("error: {wrong}");
+                ExitCode::from(WRONG_USAGE)
+            }
+        }
+    }
+
+    /// The whole answer, or why the question makes no sense.
+    fn answer(&self, config: &Config) -> Result<String, String> {
+        let app = config.apps.iter().find(|app| app.id.as_str() == self.app).ok_or_else(|| {
+            let ids: Vec<_> = config.apps.iter().map(|app| app.id.as_str()).collect();
+            format!("there is no app `{}`; the apps are: {}", self.app, ids.join(", "))
+        })?;
+        let uri = self.uri(app)?;
+        let visitor = self.visitor(app)?;
+        let mut page = words::Page::default();
+        page.line("app", format_args!("{} at {}", app.id, app.public_url.origin()));
+        page.line("request", format_args!("{} {uri}", self.method));
+        let target = match Target::parse(&uri) {
+            Ok(target) => target,
+            Err(error) => {
+                page.line("outcome", format_args!("400: {error}; no rule is asked"));
+                return Ok(page.text());
+            }
+        };
+        words::path(&mut page, &target);
+        match target.place(&config.server.prefix) {
+            Ok(Place::App) => {}
+            Ok(Place::Own(_)) => {
+                page.line("outcome", "one of Vestibule's own endpoints; no rule is asked");
+                return Ok(page.text());
+            }
+            Err(error) => {
+                page.line("outcome", format_args!("400: {error}; no rule is asked"));
+                return Ok(page.text());
+            }
+        }
+        let rules = AppRules::compile(app);
+        let explanation = rules.explain(&self.method, &target, self.ip, visitor.as_ref());
+        words::routes(&mut page, app, &explanation);
+        words::visitor(&mut page, visitor.as_ref(), self.ip);
+        words::checks(&mut page, app, &explanation);
+        words::outcome(&mut page, app, visitor.as_ref(), &explanation);
+        Ok(page.text())
+    }
+
+    /// What of the URL a server sees; its host must be the app's.
+    fn uri(&self, app: &App) -> Result<Uri, String> {
+        let uri: Uri = self.url.parse().map_err(|error| format!("`{}` is no URL: {error}", self.url))?;
+        let Some(authority) = uri.authority() else {
+            let is_path = self.url.starts_with('/');
+            return if is_path { Ok(uri) } else { Err(format!("`{}` is neither a URL nor a path", self.url)) };
+        };
+        let host = Host::parse(authority.as_str().as_bytes()).map_err(|error| format!("`{authority}`: {error}"))?;
+        if !app.hosts.iter().any(|known| known == host.name()) {
+            return Err(format!("{} is no host of the app {}: {}", host.name(), app.id, app.hosts.join(", ")));
+        }
+        Ok(uri.path_and_query().map_or(Uri::from_static("/"), |path| Uri::from(path.clone())))
+    }
+
+    /// Who is signed in; `None` where nothing is said of anybody.
+    fn visitor(&self, app: &App) -> Result<Option<Visitor>, String> {
+        let is_somebody =
+            self.email.is_some() || self.subject.is_some() || !self.groups.is_empty() || !self.claims.is_empty();
+        if !is_somebody {
+            return match &self.provider {
+                Some(_) => Err("--provider says whose provider it is: add --as, --issuer or --group".to_owned()),
+                None => Ok(None),
+            };
+        }
+        let provider = self.own_provider(app)?;
+        let email_trust = match provider.trust_email {
+            TrustEmail::Never => EmailTrust::Untrusted,
+            TrustEmail::Verified | TrustEmail::Always => EmailTrust::Trusted,
+        };
+        let mut claims: Vec<(String, Value)> = Vec::new();
+        for (name, value) in &self.claims {
+            match claims.iter_mut().find(|(known, _)| known == name) {
+                None => claims.push((name.clone(), Value::Array(vec![value.as_str().into()]))),
+                Some((_, Value::Array(values))) => values.push(value.as_str().into()),
+                Some(_) => {}
+            }
+        }
+        Ok(Some(Visitor {
+            provider: provider.id.clone(),
+            issuer: provider.issuer.clone(),
+            subject: Subject::new(self.subject.as_deref().unwrap_or_default()),
+            user: None,
+            email: self.email.clone(),
+            email_trust,
+            name: None,
+            preferred_username: None,
+            groups: self.groups.clone(),
+            claims,
+        }))
+    }
+
+    fn own_provider<'a>(&self, app: &'a App) -> Result<&'a Provider, String> {
+        let named = |provider: &&'a std::sync::Arc<Provider>| match (&self.provider, &self.issuer) {
+            (Some(id), _) => provider.id.as_str() == id,
+            (None, Some(issuer)) => provider.issuer.as_str() == issuer,
+            (None, None) => app.providers.len() == 1,
+        };
+        app.providers.iter().find(named).map(AsRef::as_ref).ok_or_else(|| {
+            let known = app.providers.iter().map(|provider| format!("{} ({})", provider.id, provider.issuer));
+            let known = known.collect::<Vec<_>>().join(", ");
+            format!("say with --provider or --issuer how they signed in; the providers of {} are: {known}", app.id)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
