@@ -41,5 +41,5 @@ pub use framing::FramingError;
 pub use header::{HeaderKind, connection_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
-pub use target::{Found, Place, Premises, Readers, Reading, Site, Target, TargetError};
+pub use target::{Found, Hosts, Place, Premises, Readers, Reading, Site, Target, TargetError};
 pub use upgrade::{Protocol, Upgrade};
