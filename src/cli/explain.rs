@@ -8,6 +8,7 @@ use std::{
     net::IpAddr,
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::Args;
@@ -19,7 +20,7 @@ use crate::{
     access::AppRules,
     config::{App, Config, Provider, provider::TrustEmail},
     identity::{EmailAddress, EmailTrust, Subject, Visitor},
-    request::{Host, Place, Target},
+    request::{Host, Hosts, Place, Premises, Target},
 };
 
 mod words;
@@ -64,6 +65,20 @@ pub(super) struct Explain {
     url: String,
 }
 
+/// The target as the app's rules see it, or what becomes of the request where they are not asked.
+fn find(config: &Config, app: &App, host: &str, uri: &Uri) -> Result<(Premises, Target), String> {
+    let premises = |app: &Arc<App>| Arc::new(Premises::new(app, &config.server.prefix));
+    let premises: Vec<_> = config.apps.iter().map(premises).collect();
+    let hosts = Hosts::new(config.apps.iter().zip(&premises).map(|(app, premises)| (&**app, premises, app)));
+    let found = hosts.site(host).map(|site| site.find(uri)).transpose().map_err(|error| format!("400: {error}"))?;
+    let found = found.flatten().ok_or("421: no app of this host has this path")?;
+    if found.app.id == app.id {
+        Ok((found.premises.clone(), found.target))
+    } else {
+        Err(format!("a request to the app {}", found.app.id))
+    }
+}
+
 fn parse_claim(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -97,29 +112,24 @@ impl Explain {
             let ids: Vec<_> = config.apps.iter().map(|app| app.id.as_str()).collect();
             format!("there is no app `{}`; the apps are: {}", self.app, ids.join(", "))
         })?;
-        let uri = self.uri(app)?;
+        let (host, uri) = self.place(app)?;
         let visitor = self.visitor(app)?;
         let mut page = words::Page::default();
-        page.line("app", format_args!("{} at {}", app.id, app.public_url.origin()));
+        page.line("app", format_args!("{} at {}{}", app.id, app.public_url.origin(), app.public_url.path));
         page.line("request", format_args!("{} {uri}", self.method));
-        let target = match Target::parse(&uri) {
-            Ok(target) => target,
-            Err(error) => {
-                page.line("outcome", format_args!("400: {error}; no rule is asked"));
-                return Ok(page.text());
-            }
+        let unasked = |mut page: words::Page, outcome: &str| {
+            page.line("outcome", format_args!("{outcome}; no rule is asked"));
+            page.text()
+        };
+        let (premises, target) = match find(config, app, &host, &uri) {
+            Ok(found) => found,
+            Err(outcome) => return Ok(unasked(page, &outcome)),
         };
         words::path(&mut page, &target);
-        match target.place(&config.server.prefix) {
+        match premises.place(&target) {
             Ok(Place::App) => {}
-            Ok(Place::Own(_)) => {
-                page.line("outcome", "one of Vestibule's own endpoints; no rule is asked");
-                return Ok(page.text());
-            }
-            Err(error) => {
-                page.line("outcome", format_args!("400: {error}; no rule is asked"));
-                return Ok(page.text());
-            }
+            Ok(Place::Own(_)) => return Ok(unasked(page, "one of Vestibule's own endpoints")),
+            Err(error) => return Ok(unasked(page, &format!("400: {error}"))),
         }
         let rules = AppRules::compile(app);
         let explanation = rules.explain(&self.method, &target, self.ip, visitor.as_ref());
@@ -130,18 +140,22 @@ impl Explain {
         Ok(page.text())
     }
 
-    /// What of the URL a server sees; its host must be the app's.
-    fn uri(&self, app: &App) -> Result<Uri, String> {
+    /// The host that is asked, which must be the app's, and what of the URL a server sees.
+    fn place(&self, app: &App) -> Result<(String, Uri), String> {
         let uri: Uri = self.url.parse().map_err(|error| format!("`{}` is no URL: {error}", self.url))?;
         let Some(authority) = uri.authority() else {
             let is_path = self.url.starts_with('/');
-            return if is_path { Ok(uri) } else { Err(format!("`{}` is neither a URL nor a path", self.url)) };
+            let wrong = || format!("`{}` is neither a URL nor a path", self.url);
+            return if is_path { Ok((app.public_url.host.clone(), uri)) } else { Err(wrong()) };
         };
         let host = Host::parse(authority.as_str().as_bytes()).map_err(|error| format!("`{authority}`: {error}"))?;
-        if !app.hosts.iter().any(|known| known == host.name()) {
-            return Err(format!("{} is no host of the app {}: {}", host.name(), app.id, app.hosts.join(", ")));
+        let host = host.name().to_owned();
+        if !app.hosts.contains(&host) && !app.wildcard_hosts.iter().any(|wildcard| wildcard.covers(&host)) {
+            let wildcards = app.wildcard_hosts.iter().map(ToString::to_string);
+            let known: Vec<_> = app.hosts.iter().cloned().chain(wildcards).collect();
+            return Err(format!("{host} is no host of the app {}: {}", app.id, known.join(", ")));
         }
-        Ok(uri.path_and_query().map_or(Uri::from_static("/"), |path| Uri::from(path.clone())))
+        Ok((host, uri.path_and_query().map_or(Uri::from_static("/"), |path| Uri::from(path.clone()))))
     }
 
     /// Who is signed in; `None` where nothing is said of anybody.
@@ -182,7 +196,7 @@ impl Explain {
     }
 
     fn own_provider<'a>(&self, app: &'a App) -> Result<&'a Provider, String> {
-        let named = |provider: &&'a std::sync::Arc<Provider>| match (&self.provider, &self.issuer) {
+        let named = |provider: &&'a Arc<Provider>| match (&self.provider, &self.issuer) {
             (Some(id), _) => provider.id.as_str() == id,
             (None, Some(issuer)) => provider.issuer.as_str() == issuer,
             (None, None) => app.providers.len() == 1,

@@ -1,12 +1,6 @@
 //! The apps as the walk of a request needs them: one immutable value, swapped whole on a reload.
-//!
-//! A request's app is found by its host, then by its path. A host that an app names is
-//! that app's, whoever has `*.` of its parent; an app's path holds on each of its hosts.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -15,13 +9,13 @@ use ipnet::IpNet;
 use super::SignIns;
 use crate::{
     access::AppRules,
-    config::{self, app::one_label_below},
+    config,
     forward::Front,
     login::Login,
     meter::{AppMeter, Meter},
     pages::Pages,
     random::Random,
-    request::{HeadLimits, Premises, Site},
+    request::{HeadLimits, Hosts, Premises, Site},
     session::Sessions,
     upstream::Connector,
 };
@@ -29,9 +23,7 @@ use crate::{
 /// All apps of one configuration.
 pub struct Apps {
     all: Vec<Arc<App>>,
-    by_host: Sites,
-    /// By what follows the star and its dot.
-    by_parent: Sites,
+    hosts: Hosts<Arc<App>>,
     /// `server.prefix`: where a proxy may ask under any host.
     pub prefix: String,
     /// What is answered before any app is looked up.
@@ -80,9 +72,6 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// The apps by the names of their hosts.
-type Sites = HashMap<String, Site<Arc<App>>>;
-
 impl Apps {
     /// All apps; the configuration has seen to it that no path of a host is claimed twice.
     pub fn new(
@@ -94,19 +83,9 @@ impl Apps {
         random: &Random,
     ) -> Self {
         let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
-        let (mut by_host, mut by_parent) = (Sites::new(), Sites::new());
-        for app in &all {
-            for host in &app.config.hosts {
-                settle(&mut by_host, host, app);
-            }
-            for host in &app.config.wildcard_hosts {
-                settle(&mut by_parent, host.parent(), app);
-            }
-        }
         Self {
+            hosts: Hosts::new(all.iter().map(|app| (&*app.config, &app.premises, Arc::clone(app)))),
             all,
-            by_host,
-            by_parent,
             prefix: server.prefix.clone(),
             health_path: server.health_path.clone(),
             head_limits: HeadLimits::new(&server.limits),
@@ -120,11 +99,7 @@ impl Apps {
 
     /// The apps of a host (lower case, without its port).
     pub fn site(&self, host: &str) -> Option<&Site<Arc<App>>> {
-        let named = self.by_host.get(host);
-        if named.is_some() || self.by_parent.is_empty() {
-            return named;
-        }
-        one_label_below(host).and_then(|parent| self.by_parent.get(parent))
+        self.hosts.site(host)
     }
 
     /// Whether somebody asks for our health only, whatever the host. Other spellings of the path are the apps'.
@@ -135,16 +110,5 @@ impl Apps {
     /// All of them, by their place.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
         self.all.iter()
-    }
-}
-
-fn settle(sites: &mut Sites, name: &str, app: &Arc<App>) {
-    let premises = Arc::clone(&app.premises);
-    match sites.entry(name.to_owned()) {
-        Entry::Vacant(vacant) => drop(vacant.insert(Site::of(premises, Arc::clone(app)))),
-        Entry::Occupied(occupied) => {
-            let (name, site) = occupied.remove_entry();
-            sites.insert(name, site.and(premises, Arc::clone(app)));
-        }
     }
 }
