@@ -120,9 +120,7 @@ async fn walk(
     }
     let host = client.forwarded_host().unwrap_or(host);
     let asked = match Asked::read(apps, visit, &host, &head.uri) {
-        Err(Refusal::UnknownHost | Refusal::UnknownPath)
-            if forward_auth::is_meant_without_an_app(&head.uri, &apps.prefix) =>
-        {
+        Err(Refusal::UnknownHost | Refusal::UnknownPath) if forward_auth::is_meant(&head.uri, &apps.prefix) => {
             return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
         }
         asked => asked?,
@@ -137,7 +135,7 @@ async fn walk(
     let audience = visit.audience;
     let is_astray = || audience == Audience::Navigation && host.name() != app.config.public_url.host;
     if let Place::Own(endpoint) = app.premises.place(target)? {
-        if forward_auth::is_meant(endpoint, target, &head.uri) {
+        if forward_auth::is_endpoint(endpoint, target, &head.uri) {
             return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
         }
         if is_astray() {

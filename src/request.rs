@@ -49,5 +49,5 @@ pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
 pub use preflight::is_preflight;
 pub use reserved::ReservedNames;
-pub use target::{Found, Place, Premises, Readers, Reading, Site, Target, TargetError};
+pub use target::{Found, Hosts, Place, Premises, Readers, Reading, Site, Target, TargetError};
 pub use upgrade::{Protocol, Upgrade};

@@ -14,7 +14,7 @@ use crate::{
     access::AppRules,
     config::{App, Config, Provider, provider::TrustEmail},
     identity::{EmailAddress, EmailTrust, Subject, Visitor},
-    request::{Host, Place, Premises, Site},
+    request::{Host, Hosts, Place, Premises, Target},
 };
 
 mod words;
@@ -54,6 +54,20 @@ pub(super) struct Explain {
     url: String,
 }
 
+/// The target as the app's rules see it, or what becomes of the request where they are not asked.
+fn find(config: &Config, app: &App, host: &str, uri: &Uri) -> Result<(Premises, Target), String> {
+    let premises = |app: &Arc<App>| Arc::new(Premises::new(app, &config.server.prefix));
+    let premises: Vec<_> = config.apps.iter().map(premises).collect();
+    let hosts = Hosts::new(config.apps.iter().zip(&premises).map(|(app, premises)| (&**app, premises, app)));
+    let found = hosts.site(host).map(|site| site.find(uri)).transpose().map_err(|error| format!("400: {error}"))?;
+    let found = found.flatten().ok_or("421: no app of this host has this path")?;
+    if found.app.id == app.id {
+        Ok((found.premises.clone(), found.target))
+    } else {
+        Err(format!("a request to the app {}", found.app.id))
+    }
+}
+
 fn parse_claim(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -77,42 +91,24 @@ impl Explain {
             let ids: Vec<_> = config.apps.iter().map(|app| app.id.as_str()).collect();
             format!("there is no app `{}`; the apps are: {}", self.app, ids.join(", "))
         })?;
-        let (host, uri) = self.request(app)?;
+        let (host, uri) = self.place(app)?;
         let visitor = self.visitor(app)?;
         let mut page = words::Page::default();
         page.line("app", format_args!("{} at {}{}", app.id, app.public_url.origin(), app.public_url.path));
         page.line("request", format_args!("{} {uri}", self.method));
-        let site = site(config, app, &host);
-        let found = match site.find(&uri) {
-            Ok(Some(found)) if found.app.id == app.id => found,
-            Ok(Some(found)) => {
-                page.line(
-                    "outcome",
-                    format_args!("the path is the app {}'s; no rule of {} is asked", found.app.id, app.id),
-                );
-                return Ok(page.text());
-            }
-            Ok(None) => {
-                page.line("outcome", "421: no app of this host has this path; no rule is asked");
-                return Ok(page.text());
-            }
-            Err(error) => {
-                page.line("outcome", format_args!("400: {error}; no rule is asked"));
-                return Ok(page.text());
-            }
+        let unasked = |mut page: words::Page, outcome: &str| {
+            page.line("outcome", format_args!("{outcome}; no rule is asked"));
+            page.text()
         };
-        let target = found.target;
+        let (premises, target) = match find(config, app, &host, &uri) {
+            Ok(found) => found,
+            Err(outcome) => return Ok(unasked(page, &outcome)),
+        };
         words::path(&mut page, &target);
-        match found.premises.place(&target) {
+        match premises.place(&target) {
             Ok(Place::App) => {}
-            Ok(Place::Own(_)) => {
-                page.line("outcome", "one of Vestibule's own endpoints; no rule is asked");
-                return Ok(page.text());
-            }
-            Err(error) => {
-                page.line("outcome", format_args!("400: {error}; no rule is asked"));
-                return Ok(page.text());
-            }
+            Ok(Place::Own(_)) => return Ok(unasked(page, "one of Vestibule's own endpoints")),
+            Err(error) => return Ok(unasked(page, &format!("400: {error}"))),
         }
         let rules = AppRules::compile(app);
         let explanation = rules.explain(&self.method, &target, self.ip, visitor.as_ref());
@@ -123,23 +119,22 @@ impl Explain {
         Ok(page.text())
     }
 
-    /// The host and what of the URL a server sees; the host must be the app's.
-    fn request(&self, app: &App) -> Result<(String, Uri), String> {
+    /// The host that is asked, which must be the app's, and what of the URL a server sees.
+    fn place(&self, app: &App) -> Result<(String, Uri), String> {
         let uri: Uri = self.url.parse().map_err(|error| format!("`{}` is no URL: {error}", self.url))?;
         let Some(authority) = uri.authority() else {
             let is_path = self.url.starts_with('/');
-            return if is_path {
-                Ok((app.public_url.host.clone(), uri))
-            } else {
-                Err(format!("`{}` is neither a URL nor a path", self.url))
-            };
+            let wrong = || format!("`{}` is neither a URL nor a path", self.url);
+            return if is_path { Ok((app.public_url.host.clone(), uri)) } else { Err(wrong()) };
         };
         let host = Host::parse(authority.as_str().as_bytes()).map_err(|error| format!("`{authority}`: {error}"))?;
-        if !has_host(app, host.name()) {
-            return Err(format!("{} is no host of the app {}: {}", host.name(), app.id, app.hosts.join(", ")));
+        let host = host.name().to_owned();
+        if !app.hosts.contains(&host) && !app.wildcard_hosts.iter().any(|wildcard| wildcard.covers(&host)) {
+            let wildcards = app.wildcard_hosts.iter().map(ToString::to_string);
+            let known: Vec<_> = app.hosts.iter().cloned().chain(wildcards).collect();
+            return Err(format!("{host} is no host of the app {}: {}", app.id, known.join(", ")));
         }
-        let target = uri.path_and_query().map_or(Uri::from_static("/"), |path| Uri::from(path.clone()));
-        Ok((host.name().to_owned(), target))
+        Ok((host, uri.path_and_query().map_or(Uri::from_static("/"), |path| Uri::from(path.clone()))))
     }
 
     /// Who is signed in; `None` where nothing is said of anybody.
@@ -180,7 +175,7 @@ impl Explain {
     }
 
     fn own_provider<'a>(&self, app: &'a App) -> Result<&'a Provider, String> {
-        let named = |provider: &&'a std::sync::Arc<Provider>| match (&self.provider, &self.issuer) {
+        let named = |provider: &&'a Arc<Provider>| match (&self.provider, &self.issuer) {
             (Some(id), _) => provider.id.as_str() == id,
             (None, Some(issuer)) => provider.issuer.as_str() == issuer,
             (None, None) => app.providers.len() == 1,
@@ -191,17 +186,6 @@ impl Explain {
             format!("say with --provider or --issuer how they signed in; the providers of {} are: {known}", app.id)
         })
     }
-}
-
-fn has_host(app: &App, host: &str) -> bool {
-    app.hosts.iter().any(|known| known == host) || app.wildcard_hosts.iter().any(|known| known.covers(host))
-}
-
-/// The apps of a host, of which `app` is one.
-fn site<'c>(config: &'c Config, app: &'c App, host: &str) -> Site<&'c App> {
-    let premises = |app: &App| Arc::new(Premises::new(app, &config.server.prefix));
-    let others = config.apps.iter().filter(|other| other.id != app.id && has_host(other, host));
-    others.fold(Site::of(premises(app), app), |site, other| site.and(premises(other), other))
 }
 
 #[cfg(test)]

@@ -1,12 +1,6 @@
 //! The apps as the walk of a request needs them: one immutable value, swapped whole on a reload.
-//!
-//! A request's app is found by its host, then by its path. A host that an app names is
-//! that app's, whoever has `*.` of its parent; an app's path holds on each of its hosts.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -16,13 +10,13 @@ use rustls::ServerConfig;
 use super::{LogoutPaths, SignIns};
 use crate::{
     access::AppRules,
-    config::{self, UnixPeers, app::one_label_below},
+    config::{self, UnixPeers},
     forward::Front,
     identity::AppId,
     login::Login,
     meter::{AppMeter, Meter},
     pages::Pages,
-    request::{HeadLimits, Premises, Site, client::Trust},
+    request::{HeadLimits, Hosts, Premises, Site, client::Trust},
     session::Sessions,
     upstream::Connector,
 };
@@ -30,13 +24,11 @@ use crate::{
 /// All apps of one configuration.
 pub struct Apps {
     all: Vec<Arc<App>>,
-    by_host: Sites,
-    /// By what follows the star and its dot.
-    by_parent: Sites,
+    hosts: Hosts<Arc<App>>,
+    /// `server.prefix`: where a proxy may ask under any host.
+    pub prefix: String,
     /// What is answered before any app is looked up.
     health_path: Option<String>,
-    /// The path of our own endpoints, below each app's.
-    pub prefix: String,
     /// What a head may be at most.
     pub head_limits: HeadLimits,
     /// Whose forwarded headers are believed.
@@ -87,9 +79,6 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// The apps by the names of their hosts.
-type Sites = HashMap<String, Site<Arc<App>>>;
-
 impl Apps {
     /// All apps; the configuration has seen to it that no path of a host is claimed twice.
     pub fn new(
@@ -102,19 +91,9 @@ impl Apps {
         meter: &Meter,
     ) -> Self {
         let all: Vec<_> = apps.into_iter().map(Arc::new).collect();
-        let (mut by_host, mut by_parent) = (Sites::new(), Sites::new());
-        for app in &all {
-            for host in &app.config.hosts {
-                settle(&mut by_host, host, app);
-            }
-            for host in &app.config.wildcard_hosts {
-                settle(&mut by_parent, host.parent(), app);
-            }
-        }
         Self {
+            hosts: Hosts::new(all.iter().map(|app| (&*app.config, &app.premises, Arc::clone(app)))),
             all,
-            by_host,
-            by_parent,
             prefix: server.prefix.clone(),
             health_path: server.health_path.clone(),
             head_limits: HeadLimits::new(&server.limits),
@@ -130,11 +109,7 @@ impl Apps {
 
     /// The apps of a host (lower case, without its port).
     pub fn site(&self, host: &str) -> Option<&Site<Arc<App>>> {
-        let named = self.by_host.get(host);
-        if named.is_some() || self.by_parent.is_empty() {
-            return named;
-        }
-        one_label_below(host).and_then(|parent| self.by_parent.get(parent))
+        self.hosts.site(host)
     }
 
     /// Whether somebody asks for our health only, whatever the host. Other spellings of the path are the apps'.
@@ -158,16 +133,5 @@ impl Apps {
     /// All of them, by their place.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
         self.all.iter()
-    }
-}
-
-fn settle(sites: &mut Sites, name: &str, app: &Arc<App>) {
-    let premises = Arc::clone(&app.premises);
-    match sites.entry(name.to_owned()) {
-        Entry::Vacant(vacant) => drop(vacant.insert(Site::of(premises, Arc::clone(app)))),
-        Entry::Occupied(occupied) => {
-            let (name, site) = occupied.remove_entry();
-            sites.insert(name, site.and(premises, Arc::clone(app)));
-        }
     }
 }

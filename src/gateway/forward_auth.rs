@@ -46,17 +46,17 @@ use crate::{
     request::{Audience, Client, Fields, Place, Target, client::Trust, framing, original},
 };
 
-/// Whether an endpoint is this one, spelled as it should be.
-pub(super) fn is_meant(endpoint: &str, target: &Target, sent: &Uri) -> bool {
-    endpoint == "/auth" && target.path_and_query().path() == sent.path()
+/// The endpoint's name below the prefix.
+const ENDPOINT: &str = "/auth";
+
+/// Whether an endpoint of an app is this one, spelled as it should be.
+pub(super) fn is_endpoint(endpoint: &str, target: &Target, sent: &Uri) -> bool {
+    endpoint == ENDPOINT && target.path_and_query().path() == sent.path()
 }
 
-/// Whether a target that belongs to no app is for this endpoint: a proxy may ask under any host.
-pub(super) fn is_meant_without_an_app(sent: &Uri, prefix: &str) -> bool {
-    Target::parse(sent).is_ok_and(|target| match target.place(prefix) {
-        Ok(Place::Own(endpoint)) => is_meant(endpoint, &target, sent),
-        Ok(Place::App) | Err(_) => false,
-    })
+/// Whether it is meant by a target that belongs to no app: a proxy may ask under any host.
+pub(super) fn is_meant(sent: &Uri, prefix: &str) -> bool {
+    sent.path().strip_prefix(prefix) == Some(ENDPOINT)
 }
 
 /// Answers a proxy's question.

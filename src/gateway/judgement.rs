@@ -18,23 +18,23 @@ use crate::{
 };
 
 /// What a request asks for.
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     /// Whose it is.
-    pub(super) app: Arc<App>,
+    pub(super) app: &'a Arc<App>,
     /// What of it.
     pub(super) target: Target,
 }
 
-impl Asked {
-    /// Finds the app of a host, and reads the target; the visit remembers both.
-    pub(super) fn read(apps: &Apps, visit: &mut Visit<'_>, host: &Host<'_>, uri: &Uri) -> Result<Self, Refusal> {
+impl<'a> Asked<'a> {
+    /// Finds the app by host and path, and reads the target; the visit remembers both.
+    pub(super) fn read(apps: &'a Apps, visit: &mut Visit<'_>, host: &Host<'_>, uri: &Uri) -> Result<Self, Refusal> {
         let site = apps.site(host.name()).ok_or(Refusal::UnknownHost)?;
         // A target that is refused is still a request to the app that has the whole host.
         visit.trace.app = site.only().map(Arc::clone);
         let Found { app, target, .. } = site.find(uri)?.ok_or(Refusal::UnknownPath)?;
         visit.trace.app.get_or_insert_with(|| Arc::clone(app));
         visit.trace.path = Some(target.path_and_query().clone());
-        Ok(Self { app: Arc::clone(app), target })
+        Ok(Self { app, target })
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Judged<'g> {
 /// Finds out who asks, as far as the rules want to know, and decides. The guest stays in `found`, for the log.
 pub(super) async fn judge<'g>(
     worker: &Worker,
-    asked: &Asked,
+    asked: &Asked<'_>,
     (method, headers): (&Method, &HeaderMap),
     client: &Client<'_>,
     now: Moment,

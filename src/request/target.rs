@@ -32,6 +32,7 @@ use bytes::Bytes;
 use http::{Uri, uri::PathAndQuery};
 use thiserror::Error;
 
+mod hosts;
 mod normal;
 mod premises;
 mod reading;
@@ -41,6 +42,7 @@ mod tests;
 
 use crate::config::app::Slashes;
 
+pub use hosts::Hosts;
 use normal::Shape;
 pub use premises::Premises;
 pub use reading::{Readers, Reading};

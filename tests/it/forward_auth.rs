@@ -6,6 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;
 
+mod originals;
+mod redirects;
+
 use crate::{
     demo::provider::people::{ADA, MALLORY, UMA},
     harness::{Configuration, RawClient, Request, Response, Stage},
@@ -56,13 +59,6 @@ fn question(stage: &Stage, way: Way, original: &str) -> Request {
 /// Sends something as the proxy, to the name that it has for us unless another one is given.
 async fn ask(stage: &Stage, question: Request) -> Response {
     RawClient::connect_from(PROXY, stage.door_address()).await.exchange(&question.to_host("vestibule.internal")).await
-}
-
-/// What a visitor who asks for it directly is answered, and whether the app saw it.
-async fn directly(stage: &Stage, original: &str, cookie: &str) -> (u16, usize) {
-    let (method, target) = original.split_once(' ').expect("a method and a target");
-    let answer = stage.send(Request::new(method, target).navigation().header("Cookie", cookie)).await;
-    (answer.status, stage.upstream.take().len())
 }
 
 #[tokio::test]
@@ -181,151 +177,6 @@ async fn a_stranger_who_asks_leaves_a_line_that_says_what_to_do() {
     assert_eq!(line["client"], "127.0.0.1");
 }
 
-/// One row for each way of saying one thing and being read as another. The app of these rows is open below
-/// `/public` and closed elsewhere; nobody is signed in.
-#[tokio::test]
-async fn what_is_decided_about_a_path_is_what_would_be_decided_directly() {
-    let stage = Stage::builder().server(TRUSTING).public("/public/**").public_for("/feed", "[\"GET\"]").start().await;
-    let ada = stage.sign_in(&ADA).await;
-    for (what, original) in [
-        ("plain", "GET /public/page?x"),
-        ("plain", "GET /secret"),
-        ("a method", "GET /feed"),
-        ("threat 64", "HEAD /feed"),
-        ("threat 64", "POST /feed"),
-        ("threat 53", "GET /public/%252e%252e/secret"),
-        ("threat 54", "GET /public/..;/secret"),
-        ("threat 55", "GET /public/..%2fsecret"),
-        ("threat 55", "GET /public/..%5csecret"),
-        ("threat 55", "GET /public\\..\\secret"),
-        ("threat 57", "GET /secret?/public/"),
-        ("CVE-2025-54576", "GET /secret?x=/public"),
-        ("threat 58", "GET /public/%23/page"),
-        ("CVE-2026-41059", "GET /public/..%2fsecret%23/x"),
-        ("threat 59", "GET /PUBLIC/page"),
-        ("CVE-2026-27587", "GET /%73ecret"),
-        ("threat 61", "CONNECT /public/page"),
-        ("threat 61", "TRACE /public/page"),
-        ("threat 63", "GET /public/%00"),
-        ("threat 63", "GET /public/%c0%ae%c0%ae/secret"),
-        ("a bad escape", "GET /public/%zz"),
-        ("a method in small letters", "get /public/page"),
-    ] {
-        for (who, cookie) in [("nobody", ""), ("ada", &*ada)] {
-            let (direct, reached) = directly(&stage, original, cookie).await;
-            for way in WAYS {
-                let question = question(&stage, way, original).navigation().header("Cookie", cookie);
-                let answer = ask(&stage, question).await;
-                let expected = if direct == 302 { 401 } else { direct };
-                assert_eq!(answer.status, expected, "{what}: {original} by {way:?} for {who}: {answer:?}");
-                assert_eq!(answer.status == 200, reached == 1, "{what}: {original} by {way:?} for {who}");
-            }
-        }
-    }
-    assert_eq!(stage.upstream.take().len(), 0, "questions are no requests");
-}
-
-/// We forward what we have judged; a proxy forwards what it got (threats 53 and 56, CVE-2026-33494).
-#[tokio::test]
-async fn a_path_that_would_reach_the_app_in_another_spelling_is_refused() {
-    let stage = Stage::builder().server(TRUSTING).public("/public/**").start().await;
-    for target in [
-        "/secret/../public/page",
-        "/secret/%2e%2e/public/page",
-        "/public/./page",
-        "/public//page",
-        "//public/page",
-        "/public/x/..",
-    ] {
-        let original = format!("GET {target}");
-        assert_eq!(directly(&stage, &original, "").await, (200, 1), "{target}: the app is asked for the plain path");
-        for way in WAYS {
-            let answer = ask(&stage, question(&stage, way, &original)).await;
-            assert_eq!(answer.status, 400, "{target} by {way:?}: {answer:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn our_own_endpoints_are_not_the_proxys_to_let_through() {
-    let stage = asked_only().start().await;
-    let ada = stage.sign_in(&ADA).await;
-    for (status, target) in [
-        (403, "/_vestibule/callback?code=x"), // GHSA-5wcc-hf24-rf5h
-        (403, "/_vestibule/auth"),
-        (403, "/_vestibule"),
-        (403, "/_vestibule/static/x"),
-        (400, "/_VESTIBULE/start"),
-        (400, "/page/..%2f_vestibule/start"),
-        (400, "/_vestibule/..%2fsecret"), // threat 65
-        (200, "/_vestibulex"),
-    ] {
-        for way in WAYS {
-            let question = question(&stage, way, &format!("GET {target}")).header("Cookie", &ada);
-            let answer = ask(&stage, question).await;
-            assert_eq!(answer.status, status, "{target} by {way:?}: {answer:?}");
-        }
-    }
-}
-
-/// A visitor's own words among those of the proxy.
-#[tokio::test]
-async fn what_a_visitor_adds_to_a_question_can_only_spoil_it() {
-    let stage = Stage::builder().server(TRUSTING).public("/public/**").start().await;
-    let other_host = "http://elsewhere.example/secret";
-    for (what, way, field, status) in [
-        ("CVE-2026-40575", Way::Original, ("X-Forwarded-Uri", "/public/page"), 400),
-        ("CVE-2026-40575", Way::Forwarded, ("X-Forwarded-Uri", "/public/page"), 400),
-        ("CVE-2026-40575", Way::Forwarded, ("X-Original-URL", "/public/page"), 400),
-        ("another host", Way::Forwarded, ("X-Original-URL", other_host), 400),
-        ("another host", Way::Original, ("X-Forwarded-Host", "elsewhere.example"), 400),
-        ("another method", Way::Original, ("X-Forwarded-Method", "OPTIONS"), 400),
-        ("another scheme", Way::Original, ("X-Forwarded-Proto", "https"), 400),
-        ("two hosts", Way::Forwarded, ("X-Forwarded-Host", "elsewhere.example"), 400),
-        ("GHSA-5wcc-hf24-rf5h", Way::Original, ("X-Original-URI", "/_vestibule/auth"), 401),
-        ("GHSA-5wcc-hf24-rf5h", Way::Forwarded, ("X-Original-URI", "/public/page"), 401),
-        ("threat 49", Way::Forwarded, ("X-Rewrite-URL", "/public/page"), 401),
-        ("threat 49", Way::Forwarded, ("Forwarded", "host=elsewhere.example;proto=https"), 401),
-        ("threat 64", Way::Forwarded, ("X-HTTP-Method-Override", "OPTIONS"), 401),
-        ("CVE-2026-39858", Way::Original, ("X_Forwarded_Uri", "/public/page"), 401),
-        ("CVE-2026-34457", Way::Forwarded, ("User-Agent", "GoogleHC/1.0"), 401),
-    ] {
-        let answer = ask(&stage, question(&stage, way, "GET /secret").headers(&[field])).await;
-        assert_eq!(answer.status, status, "{what}: {field:?} by {way:?}: {answer:?}");
-        assert_eq!(answer.headers("set-cookie"), [""; 0], "{what}: {field:?}");
-    }
-    assert_eq!(stage.upstream.connections(), 0);
-}
-
-#[tokio::test]
-async fn a_question_that_does_not_say_about_what_is_400_and_about_no_app_421() {
-    let stage = asked_only().start().await;
-    let ada = stage.sign_in(&ADA).await;
-    let cookie = |request: Request| request.header("Cookie", &ada).header("Host", stage.authority());
-    for (status, request) in [
-        (400, Request::get("/_vestibule/auth")),
-        (400, Request::get("/_vestibule/auth").header("X-Forwarded-Uri", "/page")),
-        (400, Request::get("/_vestibule/auth").header("X-Original-URL", &stage.url("/page"))),
-        (400, Request::get("/_vestibule/auth").headers(&[("X-Original-Method", "GET"), ("X-Original-URL", "/page")])),
-        (
-            421,
-            Request::get("/_vestibule/auth")
-                .headers(&[("X-Original-Method", "GET"), ("X-Original-URL", "http://elsewhere.example/page")]),
-        ),
-        (
-            414,
-            Request::get("/_vestibule/auth").headers(&[
-                ("X-Original-Method", "GET"),
-                ("X-Original-URL", &stage.url(&format!("/{}", "a".repeat(17 * 1024)))),
-            ]),
-        ),
-    ] {
-        let answer = ask(&stage, cookie(request)).await;
-        assert_eq!(answer.status, status, "{answer:?}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
-    }
-}
-
 /// CVE-2026-41181: nothing of a visitor's secrets comes back. CVE-2026-26998: no answer is longer than anybody reads.
 #[tokio::test]
 async fn no_answer_holds_what_the_visitor_sent_or_is_long() {
@@ -353,138 +204,6 @@ async fn no_answer_holds_what_the_visitor_sent_or_is_long() {
             assert_eq!(answer.status, status, "{original}: {text}");
             assert!(!text.contains("canary") && (cookie.is_empty() || !text.contains(cookie)), "{original}: {text}");
             assert!(text.len() < 8 * 1024, "{original}: {} bytes", text.len());
-        }
-    }
-}
-
-/// CVE-2023-36456, CVE-2024-47070: what cannot be read as an address is no way past a rule on addresses.
-#[tokio::test]
-async fn a_rule_on_addresses_means_the_visitors_by_the_proxys_word() {
-    let access = "policy = \"listed\"\nallow = [{ ip = \"203.0.113.0/24\" }]";
-    let stage = Stage::builder().server(TRUSTING).access(access).start().await;
-    let ada = stage.sign_in(&ADA).await;
-    for (status, chain) in [
-        (200, Some("203.0.113.7")),
-        (200, Some("198.51.100.1, 203.0.113.7")),
-        (403, Some("198.51.100.1")),
-        (403, Some("203.0.113.7, 198.51.100.1")),
-        (403, Some("a")),
-        (403, Some("203.0.113.7, a")),
-        (403, Some("")),
-        (403, None),
-    ] {
-        let mut question = question(&stage, Way::Forwarded, "GET /page").header("Cookie", &ada);
-        if let Some(chain) = chain {
-            question = question.header("X-Forwarded-For", chain);
-        }
-        assert_eq!(ask(&stage, question).await.status, status, "{chain:?}");
-    }
-}
-
-#[tokio::test]
-async fn with_mode_redirect_a_navigation_is_sent_to_sign_in_and_comes_back() {
-    let stage = asked_only().start().await;
-    for (what, query, original, fields, status) in [
-        ("a navigation", "mode=redirect", "GET /page?a=1&b=%2F", true, 302),
-        ("a HEAD", "mode=redirect", "HEAD /page", true, 302),
-        ("a form", "mode=redirect", "POST /page", true, 401),
-        ("a program", "mode=redirect", "GET /page", false, 401),
-        ("without the mode", "", "GET /page", true, 401),
-        ("another mode", "mode=other", "GET /page", true, 401),
-    ] {
-        for way in WAYS {
-            let mut request = question(&stage, way, original);
-            request = request.at(&format!("/_vestibule/auth?{query}"));
-            if fields {
-                request = request.navigation();
-            }
-            let answer = ask(&stage, request).await;
-            assert_eq!(answer.status, status, "{what} by {way:?}: {answer:?}");
-            assert_eq!(answer.headers("set-cookie").len(), usize::from(status == 302), "{what} by {way:?}: {answer:?}");
-            assert_eq!(answer.header("cache-control"), Some("no-store"), "{what} by {way:?}");
-        }
-    }
-
-    // A proxy hands the answer on as it is, and our endpoints to us.
-    let mut browser = stage.browser(&ADA);
-    let question = question(&stage, Way::Forwarded, "GET /page?a=1&b=%2F").navigation();
-    let sent_on = ask(&stage, question.at("/_vestibule/auth?mode=redirect")).await;
-    browser.set_cookie(&stage.public_url, sent_on.headers("set-cookie")[0]);
-    let callback = browser.up_to_callback(sent_on.location()).await;
-    let back = browser.look_at(callback.as_str()).await;
-    assert_eq!((back.status, back.location()), (302, &*stage.url("/page?a=1&b=%2F")), "{back:?}");
-    let cookie = browser.cookie_header(&stage.public_url);
-    for way in WAYS {
-        let answer = ask(&stage, self::question(&stage, way, "GET /page?a=1&b=%2F").header("Cookie", &cookie)).await;
-        assert_eq!((answer.status, answer.header("x-forwarded-user")), (200, Some("ada")), "{way:?}: {answer:?}");
-    }
-}
-
-/// Some proxies hand on one `Set-Cookie`: where attempts have to make room, our own `/start` does it.
-#[tokio::test]
-async fn a_redirect_never_needs_a_second_cookie() {
-    let stage = asked_only().start().await;
-    let mut browser = stage.browser(&ADA);
-    let ask_again = async |cookies: &str| {
-        let question = question(&stage, Way::Forwarded, "GET /deep?link=1").navigation().header("Cookie", cookies);
-        ask(&stage, question.at("/_vestibule/auth?mode=redirect")).await
-    };
-    for n in 0..16 {
-        let answer = ask_again(&browser.cookie_header(&stage.public_url)).await;
-        let cookies = answer.headers("set-cookie");
-        assert_eq!((answer.status, cookies.len()), (302, 1), "attempt {n}: {answer:?}");
-        browser.set_cookie(&stage.public_url, cookies[0]);
-    }
-    let full = ask_again(&browser.cookie_header(&stage.public_url)).await;
-    assert_eq!((full.status, full.headers("set-cookie")), (302, vec![]), "{full:?}");
-    assert_eq!(full.location(), stage.url("/_vestibule/start?rd=%2Fdeep%3Flink%3D1"));
-    let callback = browser.up_to_callback(full.location()).await;
-    assert_eq!(browser.look_at(callback.as_str()).await.location(), stage.url("/deep?link=1"));
-}
-
-#[tokio::test]
-async fn with_several_providers_or_under_a_further_name_the_redirect_leads_to_us_first() {
-    let guests = "\n[[provider]]\nid = \"guests\"\nissuer = \"ISSUER\"\nclient_id = \"guests\"\n";
-    let two = "upstream = \"\"\nproviders = [\"company\", \"guests\"]";
-    let several = Stage::builder().server(TRUSTING).app(two).more(guests).start().await;
-    let named = "upstream = \"\"\nhosts = [\"further.example\"]";
-    let further = Stage::builder().server(TRUSTING).app(named).start().await;
-    let redirecting = |request: Request| request.navigation().at("/_vestibule/auth?mode=redirect");
-    let answer = ask(&several, redirecting(question(&several, Way::Original, "GET /page"))).await;
-    assert_eq!((answer.status, answer.headers("set-cookie").len()), (302, 0), "{answer:?}");
-    assert_eq!(answer.location(), several.url("/_vestibule/sign_in?rd=%2Fpage"));
-    let question = Request::get("/")
-        .header("Host", "vestibule.internal")
-        .headers(&[("X-Original-Method", "GET"), ("X-Original-URL", "http://further.example/page?x")]);
-    let answer = ask(&further, redirecting(question)).await;
-    assert_eq!((answer.status, answer.headers("set-cookie").len()), (302, 0), "{answer:?}");
-    assert_eq!(answer.location(), further.url("/page?x"));
-}
-
-#[tokio::test]
-async fn a_web_sockets_handshake_is_known_without_its_upgrade() {
-    let stage = asked_only().start().await;
-    let ada = stage.sign_in(&ADA).await;
-    let origin = stage.origin();
-    for (status, origin, cookie) in [
-        (200, Some(&*origin), &*ada),
-        (200, None, &*ada),                         // no browser
-        (403, Some("https://evil.example"), &*ada), // threat 114
-        (403, Some("null"), &*ada),
-        (401, Some(&*origin), ""), // threat 113
-    ] {
-        let mut question = question(&stage, Way::Forwarded, "GET /socket").headers(&[
-            ("Cookie", cookie),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ]);
-        if let Some(origin) = origin {
-            question = question.header("Origin", origin);
-        }
-        let answer = ask(&stage, question).await;
-        assert_eq!(answer.status, status, "{origin:?}: {answer:?}");
-        if status != 200 {
-            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{origin:?}");
         }
     }
 }
@@ -538,4 +257,33 @@ async fn the_access_line_is_about_the_original_request() {
         assert_eq!(line[key], value, "{line}");
     }
     assert!(!line.to_string().contains("secret"), "{line}");
+}
+
+/// Under the names that the app's configuration gives, and with what it is told of everybody.
+#[tokio::test]
+async fn the_answer_has_what_the_app_would_be_told() {
+    let headers = "[app.headers]\npreset = \"remote\"\nassertion = true\n\
+                   set = { \"X-Org\" = { value = \"wiki\" }, \"X-Nick\" = { claim = \"nickname\" } }\n";
+    let stage = Stage::builder().server(TRUSTING).app_tables(headers).public("/public/**").start().await;
+    let ada = stage.sign_in(&ADA).await;
+    for (original, user) in [("GET /page", "ada"), ("GET /public/page", "")] {
+        let passed = ask(&stage, question(&stage, Way::Original, original).header("Cookie", &ada)).await;
+        assert_eq!(passed.status, 200, "{original}: {passed:?}");
+        for (name, value) in [("remote-user", user), ("x-org", "wiki"), ("x-nick", "")] {
+            assert_eq!(passed.headers(name), [value], "{original}: {name}: {passed:?}");
+        }
+        assert_eq!(passed.headers("x-vestibule-assertion").len(), 1, "{original}: {passed:?}");
+        assert_eq!(passed.header("x-forwarded-user"), None, "{original}: another preset's");
+    }
+}
+
+/// On an optional route whom the policy does not admit passes as nobody.
+#[tokio::test]
+async fn an_optional_route_lets_pass_and_names_whom_the_policy_admits() {
+    let stage = asked_only().route("path = \"/page\"\naccess = \"optional\"").start().await;
+    let (ada, mallory) = (stage.sign_in(&ADA).await, stage.sign_in(&MALLORY).await);
+    for (cookie, user) in [(&*ada, "ada"), (&*mallory, ""), ("", "")] {
+        let passed = ask(&stage, question(&stage, Way::Forwarded, "GET /page").header("Cookie", cookie)).await;
+        assert_eq!((passed.status, passed.headers("x-forwarded-user")), (200, vec![user]), "{passed:?}");
+    }
 }

@@ -313,3 +313,35 @@ fn a_question_that_makes_no_sense_is_told_what_would() {
     assert_eq!(line.explain.answer(&config), Err("there is no app `docs`; the apps are: wiki".to_owned()));
     assert!(ask(&several, "--as ann@example.com --provider partner GET /").is_ok());
 }
+
+#[test]
+fn a_path_that_an_app_below_a_path_has_or_not() {
+    let intranet = CONFIGURATION.replace("https://wiki.example.com\"", "https://example.com/wiki\"\nstrip_path = true")
+        + "[[app]]\nid = \"portal\"\npublic_url = \"https://example.com\"\nupstream = \"http://127.0.0.1:1\"\n\
+           access = { policy = \"anyone\" }\n";
+    let intranet = |line: &str| ask(&intranet, line).unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
+    insta::assert_snapshot!(intranet("GET https://example.com/wiki/public/a?b"), @r"
+    app       wiki at https://example.com/wiki
+    request   GET /wiki/public/a?b
+    forwarded /public/a?b
+    reading   1: /public/a (the only way to read the path)
+    route     vestibule.toml:20: `/public/**` for GET, open to everybody
+                decides for reading 1
+    visitor   nobody is signed in, from 127.0.0.1
+    asked     nothing
+    outcome   it passes, whoever sends it, without identity headers
+    to change vestibule.toml:20 opens this; take it away to ask for a sign-in
+    ");
+    for (url, outcome) in [
+        ("/page", "a request to the app portal; no rule is asked"),
+        ("/wiki/_vestibule/start", "one of Vestibule's own endpoints; no rule is asked"),
+        ("/wiki/..%2fpage", "400: the path leads to different apps in different readings; no rule is asked"),
+        ("/wiki/../page", "400: the path climbs out of the root or out of the app's path; no rule is asked"),
+    ] {
+        let told = intranet(&format!("GET {url}"));
+        assert!(told.ends_with(&format!("outcome   {outcome}\n")), "{url}: {told}");
+    }
+    let alone = CONFIGURATION.replace("https://wiki.example.com\"", "https://example.com/wiki\"");
+    let told = ask(&alone, "GET /page").unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(told.ends_with("outcome   421: no app of this host has this path; no rule is asked\n"), "{told}");
+}

@@ -34,7 +34,7 @@ impl Page {
 
 /// The path, and the ways to read it.
 pub(super) fn path(page: &mut Page, target: &Target) {
-    page.line("forwarded", target.path_and_query());
+    page.line("forwarded", target.forwarded());
     for (number, reading) in (1..).zip(target.readings()) {
         let readers = if target.is_plain() {
             "the only way to read the path"

@@ -89,6 +89,13 @@ fn read_route(section: &Section<'_>, scope: Scope<'_>, earlier: &mut Earlier<Pla
     if path.segments.is_empty() && access == RouteAccess::Public {
         section.report().warn(Some(path.place), "this route makes the whole app public");
     }
+    if section.place_of("on_anonymous").is_some() && matches!(access, RouteAccess::Public | RouteAccess::Optional) {
+        return Err(section.report().add(
+            section
+                .fault(&["on_anonymous"], "`on_anonymous` means nothing on a route where everybody may pass")
+                .help("remove it, or give the route another `access`"),
+        ));
+    }
     let methods = methods.map(|methods| methods.into_iter().map(|method| method.value).collect::<Vec<_>>());
     if let Some(first) = earlier.add(&path, methods.as_deref(), path.place) {
         let line = section.report().line(first);

@@ -1,7 +1,5 @@
 //! What of a host's paths belongs to an app, and what of these is ours.
 
-use std::fmt;
-
 use http::Uri;
 
 use super::{Place, Target, TargetError};
@@ -79,11 +77,5 @@ impl Premises {
             Place::Own(CALLBACK) => Place::Own(""),
             place => place,
         })
-    }
-}
-
-impl fmt::Display for Premises {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.path)
     }
 }

@@ -74,6 +74,29 @@ allowed_origins = ["https://notes.example.com", "HTTPS://Notes.example.com:443"]
 }
 
 #[test]
+fn faults_of_who_is_sent_to_sign_in() {
+    insta::assert_snapshot!(app(r#"
+[app.access]
+policy = "anyone"
+
+[[app.route]]
+path = "/health"
+access = "public"
+on_anonymous = "unauthorized"
+"#), @r#"
+    error: `on_anonymous` means nothing on a route where everybody may pass
+      --> vestibule.toml:11:16
+       |
+    11 | on_anonymous = "unauthorized"
+       |                ^^^^^^^^^^^^^^
+       |
+       = help: remove it, or give the route another `access`
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
 fn faults_of_an_app_without_a_way_to_it() {
     insta::assert_snapshot!(app(r#"
 upstream = ""
