@@ -148,7 +148,7 @@ async fn walk(
         judge(worker, &asked, (&head.method, &head.headers), &client, started, &mut visit.trace.guest).await?;
     match decision {
         Decision::Permit(permit) => {
-            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, &target, &head));
+            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, target, &head));
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
             let passage = Passage {

@@ -172,8 +172,9 @@ fn show<'a>(sources: &'a [Source], mark: Mark<'a>, others: Vec<Mark<'a>>) -> Vec
         return marks.into_iter().flat_map(show).collect();
     }
     let underline = |mark: Mark<'a>| {
-        let span = floor_char(text, mark.place.start) - first..floor_char(text, mark.place.end) - first;
-        mark.kind.span(span).label(mark.label)
+        // A carriage return at the end is no part of what is shown.
+        let at = |index| (floor_char(text, index) - first).min(lines.len());
+        mark.kind.span(at(mark.place.start)..at(mark.place.end)).label(mark.label)
     };
     let snippet = Snippet::source(lines).annotations(marks.into_iter().map(underline));
     vec![match source.kind() {

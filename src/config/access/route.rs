@@ -89,7 +89,8 @@ fn read_route(section: &Section<'_>, scope: Scope<'_>, earlier: &mut Earlier<Pla
     if path.segments.is_empty() && access == RouteAccess::Public {
         section.report().warn(Some(path.place), "this route makes the whole app public");
     }
-    if section.place_of("on_anonymous").is_some() && matches!(access, RouteAccess::Public | RouteAccess::Optional) {
+    let on_anonymous = on_anonymous?;
+    if on_anonymous != OnAnonymous::Auto && matches!(access, RouteAccess::Public | RouteAccess::Optional) {
         return Err(section.report().add(
             section
                 .fault(&["on_anonymous"], "`on_anonymous` means nothing on a route where everybody may pass")
@@ -104,10 +105,7 @@ fn read_route(section: &Section<'_>, scope: Scope<'_>, earlier: &mut Earlier<Pla
             .warn(Some(path.place), format_args!("no request reaches this route: the one at {line} takes all of them"));
     }
     let written = section.report().written(section.place());
-    Ok(Placed {
-        value: Route { path: path.value, methods, access, on_anonymous: on_anonymous?, written },
-        place: path.place,
-    })
+    Ok(Placed { value: Route { path: path.value, methods, access, on_anonymous, written }, place: path.place })
 }
 
 fn parse_access(word: &str) -> Result<RouteAccess, Wrong> {

@@ -38,6 +38,7 @@ fn refused(folder: &Path, paths: &[PathBuf]) -> String {
 fn hostile_texts_are_answered() {
     for text in [
         "\0".to_owned(),
+        "\r\r".to_owned(),
         "\u{feff}".to_owned(),
         format!("{MINIMAL}\0"),
         format!("{}\n", "x = 1\r\n".repeat(10_000)),
