@@ -104,13 +104,20 @@ async fn every_way_to_end_has_its_status_and_its_output() {
 
 #[tokio::test]
 async fn the_help_of_each_command_is_reviewed() {
-    for command in ["", "serve", "check", "health", "completions", "man"] {
+    for command in ["", "serve", "check", "explain", "health", "schema", "completions", "man"] {
         let arguments: Vec<_> = [command, "--help"].into_iter().filter(|argument| !argument.is_empty()).collect();
         let said = say(&arguments).await;
         assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""), "{command}");
         let name = if command.is_empty() { "vestibule" } else { command };
         insta::assert_snapshot!(format!("help_of_{name}"), said.stdout);
     }
+}
+
+#[tokio::test]
+async fn the_schema_is_the_one_that_is_published() {
+    let said = say(&["schema"]).await;
+    let published = std::fs::read_to_string("config/vestibule.schema.json").expect("it is published");
+    assert!(said.stdout == published && said.status == Some(0), "{said:?}");
 }
 
 #[tokio::test]
