@@ -44,7 +44,7 @@ use refusal::Refusal;
 use worker::{Finish, Purpose, RequestId, Trace};
 
 /// Answers one request; it always has an answer.
-async fn handle(
+pub async fn handle(
     worker: Arc<Worker>,
     connection: Arc<Connection>,
     request: Request<Incoming>,

@@ -44,7 +44,7 @@ pub use body::{Bodies, Body, BodyError, Fate, Outcome};
 pub use client::{Client, Peer};
 pub use fields::{Fields, Presence, Removals};
 pub use framing::FramingError;
-pub use header::{HeaderKind, connection_options, is_hop_by_hop};
+pub use header::{HeaderKind, connection_options, declares_options, is_hop_by_hop};
 pub use host::{Host, InvalidHost};
 pub use limits::{HeadLimits, HeadTooLarge};
 pub use preflight::is_preflight;

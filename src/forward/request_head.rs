@@ -23,12 +23,15 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Removes whatever a visitor must not say: who they are, where they come from,
 /// what concerns this connection only, and our cookies.
 pub(super) fn cleanse(headers: &mut HeaderMap, removals: Removals, overrides: MethodOverrides, own_cookies: &Family) {
-    let Removals { names, method_overrides, connection, trailers, cookies } = removals;
-    if connection == Presence::Present {
+    let Removals { names, method_overrides, connection, connection_options: options, trailers, cookies } = removals;
+    if options == Presence::Present {
         let declared: Vec<_> = connection_options(headers).collect();
         for name in declared {
             headers.remove(name);
         }
+    }
+    if connection == Presence::Present {
+        headers.remove(CONNECTION);
     }
     for name in names {
         headers.remove(name);

@@ -23,7 +23,7 @@ use http::{
 };
 
 use crate::{
-    request::{connection_options, is_hop_by_hop},
+    request::{connection_options, declares_options, is_hop_by_hop},
     session::cookie::upstream::Family,
 };
 
@@ -88,12 +88,15 @@ pub(super) fn cleanse<B>(
     // Ours, not the upstream's (RFC 9110 §2.5): in HTTP/1.0 every answer would close the visitor's connection.
     *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
-    let (mut connection, mut cookies, mut referring, mut cached) = (false, false, false, false);
+    let (mut connection, mut options, mut cookies, mut referring, mut cached) = (false, false, false, false, false);
     let mut dropped = Vec::new();
-    for name in headers.keys() {
+    for (name, value) in headers.iter() {
         match Kind::of(name) {
             Kind::EndToEnd => {}
-            Kind::Connection => connection = true,
+            Kind::Connection => {
+                connection = true;
+                options |= declares_options(value);
+            }
             Kind::SetCookie => cookies = true,
             Kind::Reference => referring = true,
             Kind::CacheControl | Kind::Expires => cached = true,
@@ -101,8 +104,10 @@ pub(super) fn cleanse<B>(
             Kind::HopByHop | Kind::SharedCache => dropped.push(name.clone()),
         }
     }
-    if connection {
+    if options {
         dropped.extend(connection_options(headers));
+    }
+    if connection {
         headers.remove(CONNECTION);
     }
     // hyper has read the chunks; the length beside them is void (RFC 9112 §6.3) and would cut them.

@@ -15,10 +15,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-
-use super::{Body, Connection, Worker, handle};
+use super::{Connection, Worker};
 
 /// What one worker thread answers with.
 pub struct Current(Mutex<Arc<Worker>>);
@@ -51,7 +48,7 @@ impl fmt::Debug for Current {
     }
 }
 
-/// Answers the requests of one connection, each with what is newest when it comes.
+/// Knows what the requests of one connection are answered with: each with what is newest when it comes.
 pub struct Answering {
     connection: Arc<Connection>,
     worker: RefCell<Arc<Worker>>,
@@ -66,16 +63,21 @@ impl Answering {
         Self { worker: RefCell::new(worker), connection }
     }
 
-    /// Answers one request; it always has an answer.
-    pub fn answer(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Body>, std::convert::Infallible>> + Send + use<> {
+    /// What the next request is answered with.
+    ///
+    /// Not the answer itself: where [`handle`](super::handle) is called, its future is made in place, and what a
+    /// function hands over is copied, four thousand bytes of it.
+    pub fn worker(&self) -> Arc<Worker> {
         let mut worker = self.worker.borrow_mut();
         if worker.superseded.is_ended() {
             *worker = self.connection.current.worker();
             self.connection.peer.judge_again(&worker.apps.trusted_proxies, worker.apps.unix_peers());
         }
-        handle(Arc::clone(&worker), Arc::clone(&self.connection), request)
+        Arc::clone(&worker)
+    }
+
+    /// Whose it is.
+    pub fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection)
     }
 }

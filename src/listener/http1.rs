@@ -32,7 +32,7 @@ use super::{
 use crate::{
     clock::instant,
     config::Limits,
-    gateway::{Answering, Connection},
+    gateway::{self, Answering, Connection},
 };
 
 /// How much hyper reads or writes at a time, unless a head may be larger.
@@ -55,7 +55,7 @@ where
     let watcher = Watcher { connection: Arc::clone(&connection), line_ends: LineEnds::default() };
     let watched = Watched::new(Lingering::new(stream, Arc::clone(&connection)), read, watcher);
     let answering = Answering::new(Arc::clone(&connection));
-    let service = service_fn(move |request| answering.answer(request));
+    let service = service_fn(move |request| gateway::handle(answering.worker(), answering.connection(), request));
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(BUFFER.max(header_bytes)).max_header_size(header_bytes);
     if header_count > FIELDS {

@@ -30,7 +30,7 @@ use super::{Acceptor, watched::Watched};
 use crate::{
     clock::instant,
     config::Limits,
-    gateway::{Answering, Connection},
+    gateway::{self, Answering, Connection},
     request,
 };
 
@@ -80,7 +80,7 @@ where
     let answering = Answering::new(Arc::clone(&connection));
     let service = service_fn(move |mut request| {
         request::http2::settle(&mut request);
-        answering.answer(request)
+        gateway::handle(answering.worker(), answering.connection(), request)
     });
     let http = http2::Builder::new(streams.arrivals())
         .max_concurrent_streams(STREAMS)

@@ -6,7 +6,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 
-use super::{HeaderKind, Upgrade};
+use super::{HeaderKind, Upgrade, declares_options};
 
 /// What stands in a head, as far as it is anything to us.
 #[derive(Debug, Default)]
@@ -43,8 +43,10 @@ pub struct Removals {
     pub names: Vec<HeaderName>,
     /// These, where a rule of the app names methods.
     pub method_overrides: Vec<HeaderName>,
-    /// What `Connection` names.
+    /// `Connection`
     pub connection: Presence,
+    /// What it names.
+    pub connection_options: Presence,
     /// `TE`, but it said that the visitor reads fields after a body (RFC 9110 §10.1.4).
     pub trailers: Presence,
     /// Our cookies.
@@ -82,7 +84,9 @@ impl<'h> Fields<'h> {
                 }
                 HeaderKind::Connection => {
                     fields.removals.connection = Presence::Present;
-                    fields.removals.names.push(name.clone());
+                    if declares_options(value) {
+                        fields.removals.connection_options = Presence::Present;
+                    }
                 }
                 HeaderKind::Upgrade => {
                     fields.upgrade = true;

@@ -7,7 +7,7 @@
 //! today: a rule for one app or preset must not open a hole in the next
 //! (CVE-2017-6413, CVE-2026-30851).
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What happens to a request header on its way to the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +168,11 @@ fn extension(name: &str) -> HeaderKind {
     }
 }
 
+/// Whether a `Connection` says more than what becomes of the connection itself, which nearly none does.
+pub fn declares_options(connection: &HeaderValue) -> bool {
+    !matches!(connection.as_bytes(), b"keep-alive" | b"close")
+}
+
 /// The end-to-end headers that `Connection` declares hop-by-hop for this request: to be removed as well.
 ///
 /// Only what is the app's can be declared away: naming our own headers there removes
@@ -183,8 +188,6 @@ pub fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderNam
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn kind(name: &str) -> HeaderKind {
