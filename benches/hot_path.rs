@@ -128,6 +128,7 @@ async fn signed_in(sessions: &Sessions, config: &Config, names: &CookieNames, n:
     };
     let new = NewSession {
         visitor,
+        terms: String::new(),
         auth_time: None,
         provider_session: None,
         landed: None,

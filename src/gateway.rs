@@ -2,13 +2,17 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{HeaderValue, Method, Request, Response, header::REFERER, request::Parts};
+use http::{
+    HeaderValue, Method, Request, Response,
+    header::{HOST, REFERER},
+    request::Parts,
+};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::{
     access::Decision,
     clock::instant,
-    config::app::OnAnonymous,
     forward::{self, Forwarded, Passage, PassingSession},
     request::{self, Audience, Client, Fields, FramingError, Place, framing},
 };
@@ -39,7 +43,7 @@ pub use sign_ins::SignIns;
 pub use worker::Worker;
 
 use anonymous::Redirects;
-use judgement::{Asked, Judged, judge};
+use judgement::{Asked, BodyPresence, Judgeable, Judged, PassesAs, judge};
 use refusal::Refusal;
 use worker::{Finish, Purpose, RequestId, Trace};
 
@@ -60,6 +64,8 @@ pub async fn handle(
         client: connection.peer.address(),
         app: None,
         guest: None,
+        passes_as: PassesAs::Guest,
+        further_host: None,
         purpose: Purpose::Visit,
     };
     // Dropped with this future where the visitor leaves before there is an answer.
@@ -133,7 +139,11 @@ async fn walk(
 
     // Our cookies and the provider's answer belong to the public URL: under a further name nobody can sign in.
     let audience = visit.audience;
-    let is_astray = || audience == Audience::Navigation && host.name() != app.config.public_url.host;
+    let is_further_host = host.name() != app.config.public_url.host;
+    if is_further_host {
+        visit.trace.further_host = client.forwarded_host_value().or_else(|| head.headers.get(HOST)).cloned();
+    }
+    let is_astray = || audience == Audience::Navigation && is_further_host;
     if let Place::Own(endpoint) = app.premises.place(target)? {
         if forward_auth::is_endpoint(endpoint, target, &head.uri) {
             return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
@@ -144,8 +154,11 @@ async fn walk(
         return Box::pin(own::answer(worker, app, visit, &client, endpoint, &head, body)).await;
     }
     let started = visit.trace.started;
-    let Judged { decision, guest, on_anonymous } =
-        judge(worker, &asked, (&head.method, &head.headers), &client, started, &mut visit.trace.guest).await?;
+    let body_presence = if body.is_end_stream() { BodyPresence::Absent } else { BodyPresence::Present };
+    let request = Judgeable { method: &head.method, headers: &head.headers, body: body_presence };
+    let Judged { decision, guest, passes_as, on_anonymous } =
+        judge(worker, &asked, &request, &client, started, &mut visit.trace.guest).await?;
+    visit.trace.passes_as = passes_as;
     match decision {
         Decision::Permit(permit) => {
             let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, target, &head));
@@ -181,9 +194,8 @@ async fn walk(
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
             })
         }
-        Decision::SignIn if is_astray() && on_anonymous != OnAnonymous::Unauthorized => {
-            Ok(answer::at_public_url(app, target))
-        }
+        // Its page has a way to sign in as somebody else.
+        Decision::Deny(_) if is_astray() => Ok(answer::at_public_url(app, target)),
         Decision::SignIn => {
             Box::pin(anonymous::answer(apps, app, visit, &client, (target, &head), on_anonymous, Redirects::Direct))
                 .await

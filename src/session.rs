@@ -59,6 +59,7 @@ pub enum Error {
 pub struct Session {
     app: AppId,
     visitor: Visitor,
+    terms: String,
     created_at: Timestamp,
     auth_time: Option<Timestamp>,
     landed: Option<Landed>,
@@ -107,6 +108,11 @@ impl Session {
     /// Who signed in.
     pub fn visitor(&self) -> &Visitor {
         &self.visitor
+    }
+
+    /// On what terms the provider's word was taken: the session counts as long as they hold.
+    pub fn terms(&self) -> &str {
+        &self.terms
     }
 
     /// When it began.

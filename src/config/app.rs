@@ -99,6 +99,13 @@ pub struct App {
 }
 
 impl App {
+    /// Whether a session of a provider that was made on these terms counts under this configuration. Whether the
+    /// provider is one of the app's is for `access` to say.
+    pub fn accepts(&self, provider: &ProviderId, terms: &str) -> bool {
+        let known = self.providers.iter().find(|known| known.id == *provider);
+        known.is_none_or(|known| known.terms() == terms)
+    }
+
     /// Where the provider sends its answers back to: to be registered there.
     pub fn redirect_uri(&self, prefix: &str) -> String {
         self.shared_callback.clone().unwrap_or_else(|| callback_url::own_callback(self, prefix))

@@ -1,5 +1,7 @@
 //! `[[provider]]`: one OpenID Provider and how we are registered there.
 
+use aws_lc_rs::digest;
+use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 
 use crate::{
@@ -58,6 +60,14 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// On what terms its word is taken, as a digest: whose it is, and what of it is kept and believed. A session that
+    /// was made on other terms says nothing about these (CVE-2021-41230).
+    pub fn terms(&self) -> String {
+        let Self { issuer, client_id, claims, trust_email, kept_claims, userinfo, .. } = self;
+        let terms = format!("{:?}", (issuer, client_id, claims, trust_email, kept_claims, userinfo));
+        BASE64URL_NOPAD.encode(digest::digest(&digest::SHA256, terms.as_bytes()).as_ref())
+    }
+
     /// Whether what was learnt of the provider under one of the two holds under the other. It does where only that
     /// differs by which we prove who we are, or what we make of an answer; any other key may matter.
     pub fn is_known_as(&self, other: &Self) -> bool {

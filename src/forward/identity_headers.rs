@@ -69,19 +69,24 @@ struct HandedToken {
 impl IdentityHeaders {
     /// Says it in a head from which whatever a visitor said there is gone.
     pub fn put_into(&self, headers: &mut HeaderMap, now: Moment) {
-        for (name, value) in &self.preset {
-            headers.insert(*name, value.clone());
-        }
+        self.put_claims_into(headers);
         let Some(further) = &self.further else { return };
-        for (name, value) in &further.set {
-            headers.insert(name, value.clone());
-        }
         let now = now.timestamp();
         for token in further.tokens.iter().filter(|token| token.expires_at.is_none_or(|end| now < end)) {
             headers.insert(token.name, token.value.clone());
         }
         if let Some(assertion) = further.assertion.as_ref().and_then(|assertion| assertion.value(now)) {
             headers.insert(&ASSERTION, assertion);
+        }
+    }
+
+    /// Says who it is, and hands over nothing that opens anything.
+    pub fn put_claims_into(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.preset {
+            headers.insert(*name, value.clone());
+        }
+        for (name, value) in self.further.iter().flat_map(|further| &further.set) {
+            headers.insert(name, value.clone());
         }
     }
 }

@@ -75,11 +75,12 @@ fn remove_our_cookies(headers: &mut HeaderMap, ours: &Family) {
 
 /// Says what the upstream cannot see itself.
 pub(super) fn set(headers: &mut HeaderMap, front: &Front, client: &Client<'_>, request_id: HeaderValue) {
-    let host = client.forwarded_host_value().or_else(|| headers.get(HOST)).cloned();
-    if let Some(host) = host {
+    let forwarded = client.forwarded_host_value().cloned();
+    if let Some(host) = forwarded.as_ref().or_else(|| headers.get(HOST)).cloned() {
         headers.insert(X_FORWARDED_HOST, host);
     }
-    if let Some(host) = &front.upstream_host {
+    // The app was found by the host that a proxy forwards; an upstream of several apps must not find another by `Host`.
+    if let Some(host) = front.upstream_host.as_ref().or(forwarded.as_ref()) {
         headers.insert(HOST, host.clone());
     }
     headers.insert(X_FORWARDED_FOR, client.forwarded_for());

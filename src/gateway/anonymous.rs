@@ -45,6 +45,10 @@ pub(super) async fn answer(
     if redirects == Redirects::None || !is_sent_on(on_anonymous, visit.audience, head) {
         return Err(Refusal::Anonymous);
     }
+    // Our cookies and the provider's answer belong to the public URL.
+    if visit.trace.further_host.is_some() {
+        return Ok(answer::at_public_url(app, target));
+    }
     let target = ReturnTarget::parse(target.path_and_query().as_str(), &app.login.origins);
     if app.login.parties.len() > 1 {
         return Ok(answer::sign_in_redirect(app, &target));

@@ -18,6 +18,10 @@
 //! 47). That is the second line; the configurations in `deploy/forward-auth` also clear them
 //! before they ask. Nothing that the visitor sent is in any answer (CVE-2026-41181).
 //!
+//! An app that has an `upstream` gets its credentials from us on the way there. Here it gets
+//! none, neither token nor assertion nor constant: a load balancer in front of us is a
+//! trusted proxy as well, and hands on whatever its visitors ask.
+//!
 //! Visitors must not reach it through that proxy, which is trusted whoever sits behind it.
 //! So that a proxy can keep them out by an exact path, it answers to no other spelling.
 //!
@@ -26,22 +30,20 @@
 
 use http::{
     HeaderValue, Response, StatusCode, Uri,
-    header::{CACHE_CONTROL, SEC_WEBSOCKET_KEY},
+    header::{CACHE_CONTROL, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
     request::Parts,
 };
 
 use super::{
     App, Body, Visit, Worker,
     anonymous::{self, Redirects},
-    answer,
     guest::Guest,
-    judgement::{Asked, Judged, judge},
+    judgement::{Asked, BodyPresence, Judgeable, Judged, judge},
     refusal::Refusal,
 };
 use crate::{
-    access::Decision,
+    access::{Decision, MethodOverrides},
     clock::Moment,
-    config::app::OnAnonymous,
     forward,
     request::{Audience, Client, Fields, Place, Target, client::Trust, framing, original},
 };
@@ -77,7 +79,9 @@ pub(super) async fn answer(
     let apps = &worker.apps;
     let fields = Fields::read(&head.headers);
     visit.look_at(&head, &fields);
-    let is_handshake = visit.audience == Audience::WebSocket || head.headers.contains_key(SEC_WEBSOCKET_KEY);
+    // Over HTTP/2 it has no key, and over either a version (RFC 8441 §5).
+    let is_handshake = visit.audience == Audience::WebSocket
+        || [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION].iter().any(|name| head.headers.contains_key(name));
     if is_handshake {
         // A proxy keeps `Upgrade`, which is about its own connection, to itself.
         visit.audience = Audience::WebSocket;
@@ -86,28 +90,29 @@ pub(super) async fn answer(
     let host = framing::check(&head, &fields)?;
     let asked = Asked::read(apps, visit, &host, &head.uri)?;
     let Asked { app, target } = &asked;
+    if host.name() != app.config.public_url.host {
+        visit.trace.further_host = head.headers.get(HOST).cloned();
+    }
     if app.premises.place(target)? != Place::App {
         return Err(Refusal::OwnEndpoint);
     }
     if !original::is_handed_on_as_judged(&head.uri, target) {
         return Err(Refusal::Original(original::OriginalError::Unsettled));
     }
+    // The proxy hands them on as they are, and the app would serve another method than was judged (threat 64).
+    if app.rules.method_overrides() == MethodOverrides::Drop && fields.asks_for_another_method() {
+        return Err(Refusal::Original(original::OriginalError::MethodOverride));
+    }
     let started = visit.trace.started;
-    let Judged { decision, guest, on_anonymous } =
-        judge(worker, &asked, (&head.method, &head.headers), client, started, &mut visit.trace.guest).await?;
+    let request = Judgeable { method: &head.method, headers: &head.headers, body: BodyPresence::Unknown };
+    let Judged { decision, guest, on_anonymous, .. } =
+        judge(worker, &asked, &request, client, started, &mut visit.trace.guest).await?;
     match decision {
         Decision::Permit(_) if is_handshake && !app.front.owns_origin_of(&head.headers) => {
             Err(Refusal::Forward(forward::Error::ForeignOrigin))
         }
         Decision::Permit(_) => Ok(passed(app, guest, started)),
-        Decision::SignIn => {
-            let is_astray = visit.audience == Audience::Navigation && host.name() != app.config.public_url.host;
-            let is_sent_on = redirects == Redirects::WithOneCookie && on_anonymous != OnAnonymous::Unauthorized;
-            if is_astray && is_sent_on {
-                return Ok(answer::at_public_url(app, target));
-            }
-            anonymous::answer(apps, app, visit, client, (target, &head), on_anonymous, redirects).await
-        }
+        Decision::SignIn => anonymous::answer(apps, app, visit, client, (target, &head), on_anonymous, redirects).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }
@@ -130,7 +135,12 @@ fn passed(app: &App, guest: Option<&Guest>, now: Moment) -> Response<Body> {
     for name in app.front.identity_names() {
         headers.insert(name, HeaderValue::from_static(""));
     }
-    app.front.tell(headers, guest.map(|guest| &guest.made().identity), now);
+    let identity = guest.map(|guest| &guest.made().identity);
+    if app.config.upstream.is_none() {
+        app.front.tell(headers, identity, now);
+    } else if let Some(identity) = identity {
+        identity.put_claims_into(headers);
+    }
     response
 }
 

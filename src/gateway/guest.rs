@@ -47,6 +47,10 @@ pub(super) async fn find(
     let Some(secret) = CookieSecret::parse(cookie) else { return Ok(None) };
     let Some(session) = sessions.resolve(&app.login.home, &secret).await? else { return Ok(None) };
     let visitor = session.visitor();
+    // What the provider said was taken on other terms: whoever it was signs in again (CVE-2021-41230).
+    if !app.config.accepts(&visitor.provider, session.terms()) {
+        return Ok(None);
+    }
     let prepared = Prepared {
         standing: app.rules.judge(visitor),
         identity: app.front.identity_headers(&session),

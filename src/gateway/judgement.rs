@@ -42,24 +42,55 @@ impl<'a> Asked<'a> {
 pub(super) struct Judged<'g> {
     /// What is to be done with it.
     pub(super) decision: Decision<'g>,
-    /// As whose it passes; `None` where the rules do not ask, or let somebody pass like anybody.
+    /// Whose it is; `None` where the rules do not ask, or let somebody pass like anybody.
     pub(super) guest: Option<&'g Guest>,
+    /// As whose it passes, if it does.
+    pub(super) passes_as: PassesAs,
     /// How it is answered if nobody has signed in.
     pub(super) on_anonymous: OnAnonymous,
+}
+
+/// What of a request its judgement looks at, besides its target.
+pub(super) struct Judgeable<'r> {
+    pub(super) method: &'r Method,
+    pub(super) headers: &'r HeaderMap,
+    pub(super) body: BodyPresence,
+}
+
+/// Whether a request has a body: its head need not say (RFC 9113 §8.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyPresence {
+    Absent,
+    Present,
+    /// Somebody else has the request.
+    Unknown,
+}
+
+/// As whose a request passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PassesAs {
+    /// The guest's, if there is one.
+    Guest,
+    /// Nobody's, also if there is a guest: the rules let everybody pass, and admit not them.
+    Nobody,
+    /// A browser's question before another request.
+    Preflight,
 }
 
 /// Finds out who asks, as far as the rules want to know, and decides. The guest stays in `found`, for the log.
 pub(super) async fn judge<'g>(
     worker: &Worker,
     asked: &Asked<'_>,
-    (method, headers): (&Method, &HeaderMap),
+    request: &Judgeable<'_>,
     client: &Client<'_>,
     now: Moment,
     found: &'g mut Option<Arc<Guest>>,
 ) -> Result<Judged<'g>, Refusal> {
     let Asked { app, target } = asked;
-    if let Some(permit) = app.rules.admit_preflight(method, headers) {
-        return Ok(Judged { decision: Decision::Permit(permit), guest: None, on_anonymous: OnAnonymous::Auto });
+    let Judgeable { method, headers, body } = *request;
+    if let Some(permit) = app.rules.admit_preflight(method, headers).filter(|_| body == BodyPresence::Absent) {
+        let (decision, passes_as) = (Decision::Permit(permit), PassesAs::Preflight);
+        return Ok(Judged { decision, guest: None, passes_as, on_anonymous: OnAnonymous::Auto });
     }
     let demand = app.rules.demand(method, target);
     if demand.looks_at_sessions() {
@@ -79,9 +110,13 @@ pub(super) async fn judge<'g>(
             {
                 return Err(Refusal::ForeignRequest);
             }
-            Judged { decision, guest, on_anonymous: OnAnonymous::Auto }
+            let passes_as = if guest.is_some() { PassesAs::Guest } else { PassesAs::Nobody };
+            Judged { decision, guest, passes_as, on_anonymous: OnAnonymous::Auto }
         }
-        Decision::SignIn => Judged { decision, guest: None, on_anonymous: app.rules.on_anonymous(&demand) },
-        Decision::Deny(_) => Judged { decision, guest, on_anonymous: OnAnonymous::Auto },
+        Decision::SignIn => {
+            let on_anonymous = app.rules.on_anonymous(&demand);
+            Judged { decision, guest: None, passes_as: PassesAs::Guest, on_anonymous }
+        }
+        Decision::Deny(_) => Judged { decision, guest, passes_as: PassesAs::Guest, on_anonymous: OnAnonymous::Auto },
     })
 }

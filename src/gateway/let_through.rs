@@ -16,17 +16,19 @@ use http::Uri;
 
 use super::{
     App, Broken, Connection, Worker, guest,
+    judgement::PassesAs,
     worker::{Finish, Trace},
 };
 use crate::{
     access::{Decision, SignedIn},
-    request::Found,
+    config::app::CorsPreflight,
+    request::{Found, Host},
 };
 
 impl Finish {
     /// Whether what has begun may go on.
     pub(super) fn may_go_on(&mut self) -> Result<(), Broken> {
-        if self.trace.guest.as_ref().is_some_and(|guest| guest.pulse().has_ended()) {
+        if self.trace.passing_guest().is_some_and(|guest| guest.pulse().has_ended()) {
             return Err(Broken::SessionEnded);
         }
         judge_again(&mut self.worker, &self.connection, &mut self.trace)
@@ -35,7 +37,7 @@ impl Finish {
     /// Resolves when that is to be asked anew.
     pub(super) fn news(&self) -> impl Future<Output = ()> + Send + use<> {
         let superseded = self.worker.superseded.ended();
-        let session_end = self.trace.guest.as_ref().map(|guest| guest.pulse().ended().ended());
+        let session_end = self.trace.passing_guest().map(|guest| guest.pulse().ended().ended());
         async move {
             let session_end = async {
                 match session_end {
@@ -74,12 +76,25 @@ fn judge_again(worker: &mut Arc<Worker>, connection: &Connection, trace: &mut Tr
 /// The app that would take the same request now; `None` where nobody would, or only from somebody else than its sender.
 fn app_of(worker: &Worker, trace: &Trace) -> Option<Arc<App>> {
     let app = worker.apps.named(&trace.app.as_ref()?.config.id)?;
-    let site = worker.apps.site(&app.config.public_url.host)?;
+    let site = match &trace.further_host {
+        Some(host) => worker.apps.site(Host::parse(host.as_bytes()).ok()?.name())?,
+        None => worker.apps.site(&app.config.public_url.host)?,
+    };
     let Found { app, target, .. } = site.find(&Uri::from(trace.path.clone()?)).ok()??;
     if app.config.id != trace.app.as_ref()?.config.id {
         return None;
     }
-    let guest = trace.guest.as_deref();
+    if trace.passes_as == PassesAs::Preflight {
+        return (app.config.answers.cors_preflight == CorsPreflight::Forward).then(|| Arc::clone(app));
+    }
+    let guest = trace.passing_guest();
+    let still_counts = |guest: &guest::Guest| {
+        let session = guest.session();
+        app.login.home.takes(session.app()) && app.config.accepts(&session.visitor().provider, session.terms())
+    };
+    if guest.is_some_and(|guest| !still_counts(guest)) {
+        return None;
+    }
     let standing = guest.map(|guest| app.rules.judge(guest.session().visitor()));
     let signed_in =
         guest.zip(standing.as_ref()).map(|(guest, standing)| SignedIn { standing, ..guest::signed_in(guest) });

@@ -16,6 +16,7 @@ use super::{
     Broken, Connection,
     apps::{App, Apps},
     guest::{Guest, Prepared},
+    judgement::PassesAs,
     let_through,
 };
 use crate::{
@@ -191,6 +192,10 @@ pub(super) struct Trace {
     pub(super) client: IpAddr,
     pub(super) app: Option<Arc<App>>,
     pub(super) guest: Option<Arc<Guest>>,
+    /// As whose it passes.
+    pub(super) passes_as: PassesAs,
+    /// The host, where that is not the public one of the app.
+    pub(super) further_host: Option<HeaderValue>,
     pub(super) purpose: Purpose,
 }
 
@@ -204,6 +209,11 @@ pub(super) enum Purpose {
 }
 
 impl Trace {
+    /// Whose it is as long as it goes on.
+    pub(super) fn passing_guest(&self) -> Option<&Guest> {
+        self.guest.as_deref().filter(|_| self.passes_as == PassesAs::Guest)
+    }
+
     /// Copies what it has of the head, whose buffer is a thousand times as large: a tunnel may last for days.
     fn let_go(&mut self) {
         if let Some(path) = &mut self.path {
@@ -212,6 +222,9 @@ impl Trace {
         }
         if let RequestId::Given(id) = &mut self.id {
             *id = HeaderValue::from_bytes(id.as_bytes()).unwrap_or(HeaderValue::from_static("-"));
+        }
+        if let Some(host) = &mut self.further_host {
+            *host = HeaderValue::from_bytes(host.as_bytes()).unwrap_or(HeaderValue::from_static("-"));
         }
     }
 }

@@ -78,10 +78,7 @@ impl Login {
         }
         let party = self.party(Some(&attempt.provider)).map_err(over)?;
         let finished = match self.redeem(party, iss, outcome, &attempt).await {
-            Ok(signed_in) => {
-                let tokens = self.kept_tokens(party, &signed_in);
-                self.open_session(signed_in, tokens, &attempt, id, headers, live).await
-            }
+            Ok(signed_in) => self.open_session(party, signed_in, &attempt, id, headers, live).await,
             Err(error) => Err(error),
         };
         match &finished {
@@ -152,15 +149,17 @@ impl Login {
     /// A new secret at every sign-in; what the browser had before is over.
     async fn open_session(
         &self,
+        party: &Party,
         signed_in: SignedIn,
-        tokens: Tokens,
         attempt: &Attempt,
         id: AttemptId,
         headers: &HeaderMap,
         live: Option<&Live>,
     ) -> Result<Redirect, Error> {
+        let (terms, tokens) = (party.relying_party.provider().terms(), self.kept_tokens(party, &signed_in));
         let new = NewSession {
             visitor: signed_in.visitor,
+            terms,
             auth_time: signed_in.auth_time,
             provider_session: signed_in.sid,
             landed: Some(Landed { attempt: id.digest(), target: attempt.target.clone() }),

@@ -27,18 +27,29 @@ pub(super) fn visitor(provider: &Provider, id_token: &IdToken, userinfo: Option<
     let names = &provider.claims;
     let text = |path: &str| documents.find(path).and_then(text);
     let email = text(&names.email).and_then(|text| EmailAddress::parse(&text).ok());
+    let email_trust = documents.email_trust(provider.trust_email, email.as_ref());
+    // An address that anybody could claim names nobody, under whatever name it is told.
+    let told = |path: &str| text(path).filter(|_| may_name(path, provider, email_trust));
     Visitor {
         provider: provider.id.clone(),
         issuer: provider.issuer.clone(),
         subject: id_token.subject.clone(),
-        user: text(&names.user),
-        email_trust: documents.email_trust(provider.trust_email, email.as_ref()),
+        user: told(&names.user),
+        email_trust,
         email,
-        name: text(&names.name),
-        preferred_username: text(&names.preferred_username),
+        name: told(&names.name),
+        preferred_username: told(&names.preferred_username),
         groups: documents.find(&names.groups).map(groups).unwrap_or_default(),
         claims: provider.kept_claims.iter().filter_map(|path| documents.kept(path, provider)).collect(),
     }
+}
+
+/// Whether a claim may tell who somebody is. `email_trust` is about the claim that is read as their address.
+fn may_name(path: &str, provider: &Provider, email_trust: EmailTrust) -> bool {
+    if path == provider.claims.email {
+        return email_trust == EmailTrust::Trusted;
+    }
+    path != "email" || provider.trust_email == TrustEmail::Always
 }
 
 impl<'a> Documents<'a> {

@@ -116,6 +116,11 @@ impl<'h> Fields<'h> {
         if self.upgrade { Upgrade::of(head) } else { None }
     }
 
+    /// Whether its sender wants the app to serve another method than the one that is judged.
+    pub fn asks_for_another_method(&self) -> bool {
+        !self.removals.method_overrides.is_empty()
+    }
+
     /// What must not reach the upstream.
     pub fn into_removals(self) -> Removals {
         self.removals

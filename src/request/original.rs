@@ -41,6 +41,9 @@ pub enum OriginalError {
     /// The two ways to say it say different things.
     #[error("X-Forwarded-* and X-Original-* disagree about {0}")]
     Disagreement(Part),
+    /// Rules of the app look at methods, and the app would serve another one (threat 64).
+    #[error("the original request asks for another method by a header, which the proxy must remove before it asks")]
+    MethodOverride,
     /// See [`is_handed_on_as_judged`].
     #[error(
         "the original path has `.`, `..` or empty segments: the app would be asked for another spelling than was judged"

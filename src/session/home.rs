@@ -56,7 +56,7 @@ impl Home {
     }
 
     /// Whether a session counts here that began at an app.
-    pub(super) fn takes(&self, app: &AppId) -> bool {
+    pub fn takes(&self, app: &AppId) -> bool {
         match self.reach {
             Reach::Own => *app == self.app,
             Reach::Siblings => true,

@@ -33,6 +33,8 @@ pub(super) struct Record {
     /// The app at which it began; see [`Home`](super::Home) for where it counts.
     pub(super) app: AppId,
     pub(super) visitor: Visitor,
+    #[serde(default)]
+    pub(super) terms: String,
     pub(super) created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) auth_time: Option<Timestamp>,
@@ -170,6 +172,7 @@ mod tests {
                 groups: vec!["staff".to_owned()],
                 claims: vec![("hd".to_owned(), serde_json::json!({ "n": [1, null, 2.5] }))],
             },
+            terms: "digest".to_owned(),
             created_at: Timestamp::from_unix(1_000),
             auth_time: Some(Timestamp::from_unix(990)),
             provider_session: Some(ProviderSessionId::new("sid-1")),

@@ -86,6 +86,8 @@ pub(crate) enum Cached {
 pub struct NewSession {
     /// Who signed in.
     pub visitor: Visitor,
+    /// On what terms the provider's word was taken.
+    pub terms: String,
     /// The `auth_time` claim.
     pub auth_time: Option<Timestamp>,
     /// The `sid` claim.
@@ -187,6 +189,7 @@ impl Sessions {
         let record = Record {
             app: home.app().clone(),
             visitor: new.visitor,
+            terms: new.terms,
             created_at: now,
             auth_time: new.auth_time,
             provider_session: new.provider_session,
@@ -446,8 +449,8 @@ pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>
 
 impl Session {
     fn new(record: Record, live: Arc<Live>, position: Position) -> Self {
-        let Record { app, visitor, created_at, auth_time, landed, provider_session: _, tokens } = record;
+        let Record { app, visitor, terms, created_at, auth_time, landed, provider_session: _, tokens } = record;
         let tokens = tokens.handed_over();
-        Self { app, visitor, created_at, auth_time, landed, tokens, pulse: Pulse { live, position } }
+        Self { app, visitor, terms, created_at, auth_time, landed, tokens, pulse: Pulse { live, position } }
     }
 }

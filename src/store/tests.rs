@@ -128,6 +128,7 @@ fn sign_in(subject: &str) -> NewSession {
             groups: Vec::new(),
             claims: Vec::new(),
         },
+        terms: String::new(),
         auth_time: None,
         provider_session: Some(ProviderSessionId::new(format!("sid of {subject}"))),
         landed: None,

@@ -264,7 +264,7 @@ async fn the_access_line_is_about_the_original_request() {
 async fn the_answer_has_what_the_app_would_be_told() {
     let headers = "[app.headers]\npreset = \"remote\"\nassertion = true\n\
                    set = { \"X-Org\" = { value = \"wiki\" }, \"X-Nick\" = { claim = \"nickname\" } }\n";
-    let stage = Stage::builder().server(TRUSTING).app_tables(headers).public("/public/**").start().await;
+    let stage = asked_only().app_tables(headers).public("/public/**").start().await;
     let ada = stage.sign_in(&ADA).await;
     for (original, user) in [("GET /page", "ada"), ("GET /public/page", "")] {
         let passed = ask(&stage, question(&stage, Way::Original, original).header("Cookie", &ada)).await;
@@ -286,4 +286,45 @@ async fn an_optional_route_lets_pass_and_names_whom_the_policy_admits() {
         let passed = ask(&stage, question(&stage, Way::Forwarded, "GET /page").header("Cookie", cookie)).await;
         assert_eq!((passed.status, passed.headers("x-forwarded-user")), (200, vec![user]), "{passed:?}");
     }
+}
+
+#[tokio::test]
+async fn whoever_asks_about_an_app_with_an_upstream_learns_who_it_is_and_gets_no_credential() {
+    let headers = "[app.headers]\nassertion = true\naccess_token = true\n[app.headers.set]\n\
+                   Authorization = { basic = { username = \"svc\", password = \"canary-basic\" } }\n\
+                   X-Key = { value = \"canary-value\" }\nX-Name = { claim = \"name\" }\n";
+    let stage = Stage::builder().server(TRUSTING).app_tables(headers).public("/open").start().await;
+    let ada = stage.sign_in(&ADA).await;
+    for (original, cookie) in [("GET /open", ""), ("GET /page", ada.as_str())] {
+        let question = question(&stage, Way::Forwarded, original).header("Cookie", cookie);
+        let answer = ask(&stage, question).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let names = ["authorization", "x-key", "x-forwarded-access-token", "x-vestibule-assertion"];
+        assert!(names.iter().all(|name| answer.headers(name) == [""]), "a load balancer's visitor has it: {answer:?}");
+    }
+    let answer = ask(&stage, question(&stage, Way::Original, "GET /page").header("Cookie", &ada)).await;
+    assert_eq!((answer.header("x-forwarded-user"), answer.header("x-name")), (Some("ada"), Some("Ada Lovelace")));
+}
+
+#[tokio::test]
+async fn threat_64_a_proxy_is_not_told_to_let_another_method_through_than_was_judged() {
+    let stage = asked_only().public_for("/feed", "[\"GET\"]").start().await;
+    for way in WAYS {
+        let plain = ask(&stage, question(&stage, way, "GET /feed")).await;
+        assert_eq!(plain.status, 200, "{way:?}: {plain:?}");
+        let overridden = question(&stage, way, "GET /feed").header("X-HTTP-Method-Override", "DELETE");
+        assert_eq!(ask(&stage, overridden).await.status, 400, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn threat_114_a_handshake_over_http_2_is_one_though_it_has_no_key() {
+    let stage = asked_only().public("/socket").start().await;
+    let handshake = |origin: &str| {
+        let request = question(&stage, Way::Forwarded, "GET /socket").header("Sec-WebSocket-Version", "13");
+        request.header("Origin", origin)
+    };
+    assert_eq!(ask(&stage, handshake("https://evil.example")).await.status, 403);
+    let own = stage.url("");
+    assert_eq!(ask(&stage, handshake(own.trim_end_matches('/'))).await.status, 200);
 }

@@ -54,3 +54,18 @@ async fn what_is_no_navigation_is_told_where_to_sign_in_and_what_is_public_is_se
     assert_eq!(stage.send(Request::get("/page").header("Host", ALIAS).header("Cookie", &cookie)).await.status, 200);
     assert_eq!(stage.upstream.only().header("x-forwarded-user"), Some("ada"));
 }
+
+/// An upstream that serves several apps by `Host` would otherwise serve another app than was judged.
+#[tokio::test]
+async fn the_upstream_is_asked_for_the_host_that_a_trusted_proxy_forwards() {
+    let trusting = "trusted_proxies = [\"127.0.0.0/8\", \"::1\"]";
+    let stage = with_an_alias().server(trusting).start().await;
+    let request = Request::get("/public/page").header("Host", "inside:8080").header("X-Forwarded-Host", ALIAS);
+    assert_eq!(stage.send(request.clone()).await.status, 200);
+    let seen = stage.upstream.only();
+    assert_eq!((seen.headers("host"), seen.headers("x-forwarded-host")), (vec![ALIAS], vec![ALIAS]));
+
+    let untrusting = with_an_alias().start().await;
+    let answer = untrusting.send(request).await;
+    assert_eq!(answer.status, 421, "and nobody else forwards one: {answer:?}");
+}

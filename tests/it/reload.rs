@@ -7,6 +7,7 @@
 mod live;
 mod secrets;
 mod survivors;
+mod terms;
 mod under_load;
 mod watching;
 

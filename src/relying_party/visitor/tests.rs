@@ -133,3 +133,22 @@ fn an_odd_value_is_an_absent_one_and_a_number_is_its_text() {
     assert_eq!(visitor.user.as_deref(), Some("4711"));
     assert_eq!((visitor.name, visitor.preferred_username), (None, None));
 }
+
+#[test]
+fn an_address_that_nobody_verified_names_nobody_under_any_name_threat_95() {
+    let mut provider = provider();
+    provider.claims.user = "email".into();
+    provider.claims.preferred_username = "email".into();
+    let names = |verified: bool, provider: &Provider| {
+        let visitor = read(provider, json!({ "email": "ann@example.com", "email_verified": verified }), None);
+        (visitor.user, visitor.preferred_username)
+    };
+    let ann = Some("ann@example.com".to_owned());
+    assert_eq!(names(true, &provider), (ann.clone(), ann.clone()));
+    assert_eq!(names(false, &provider), (None, None));
+    // What is read as the address is another claim: nobody speaks for this one.
+    provider.claims.email = "mail".into();
+    assert_eq!(names(true, &provider), (None, None));
+    provider.trust_email = TrustEmail::Always;
+    assert_eq!(names(false, &provider), (ann.clone(), ann));
+}

@@ -169,3 +169,43 @@ async fn on_one_connection_of_http2_a_stream_that_is_refused_ends_and_its_neighb
     assert_eq!(client.exchange(stage.http2_get("/elsewhere").body(()).expect("a request")).await.body, b"anew");
     assert_eq!(client.exchange(stage.http2_get("/closed").body(()).expect("a request")).await.status, 401);
 }
+
+#[tokio::test]
+async fn who_passes_as_nobody_goes_on_as_nobody() {
+    let open = "[[app.route]]\npath = \"/open/**\"\naccess = \"optional\"\n";
+    let stage = Stage::builder().access(ADA_ONLY).more(open).start().await;
+    let grace = stage.sign_in(&GRACE).await;
+    let conversations = &mut stage.upstream.by_hand();
+    let request = Request::get("/open/feed").header("Cookie", &grace);
+    let (mut client, mut app) = stream(&stage, conversations, request).await;
+    replace(&stage, "name = \"Team wiki\"", "name = \"Wiki\"").await;
+    app.send("next").await;
+    assert_eq!(patiently("what follows", client.wire.exactly(4)).await, b"next");
+    // Her session has nothing to do with it.
+    assert_eq!(stage.send(Request::post("/_vestibule/sign_out", "").header("Cookie", &grace)).await.status, 303);
+    app.send("last").await;
+    assert_eq!(patiently("what follows", client.wire.exactly(4)).await, b"last");
+}
+
+#[tokio::test]
+async fn what_came_by_a_further_host_goes_on_as_long_as_the_app_has_it() {
+    let stage = Stage::builder().app("hosts = [\"alias.test\", \"other.test\"]").public("/**").start().await;
+    let conversations = &mut stage.upstream.by_hand();
+    let mut begun = Vec::new();
+    for host in ["alias.test", "other.test"] {
+        let mut client = stage.connect().await;
+        client.send(Request::get("/feed").to_host(host).bytes()).await;
+        let mut app = conversations.next().await;
+        app.expect_head().await;
+        app.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst").await;
+        client.head().await.expect("an answer");
+        assert_eq!(patiently("its beginning", client.wire.exactly(5)).await, b"first");
+        begun.push((client, app));
+    }
+    replace(&stage, "\"alias.test\", \"other.test\"", "\"alias.test\"").await;
+    let (mut gone, _) = begun.pop().expect("the second");
+    assert_eq!(patiently("the end of the stream", gone.wire.rest()).await, b"");
+    let (mut client, mut app) = begun.pop().expect("the first");
+    app.send("next").await;
+    assert_eq!(patiently("what follows", client.wire.exactly(4)).await, b"next");
+}
