@@ -182,6 +182,7 @@ impl<'a> Section<'a> {
         let mut fault = Fault::at(node.place, format!("`{key}` {}", wrong.what));
         if let Value::Text { text, filled_in: FilledIn::Shown } = &node.value
             && !mask::is_secret_key(key)
+            && !(self.name == "app.headers.set" && mask::is_secret_in_set(key))
         {
             fault = fault.label(format!("with the environment filled in: `{}`", quoted(&mask::secrets(text))));
         }
@@ -195,7 +196,11 @@ impl<'a> Section<'a> {
             Value::Table(_) if catalogue::is_later_table(self.name, key) => {
                 self.wrong(key, node, Wrong::new("as a table is not in this version").help(format!("write {expected}")))
             }
-            _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
+            // The text says nothing about this, and may be a secret in the wrong place.
+            _ => {
+                let title = format!("`{key}` must be {expected}, not {}", node.value.kind());
+                self.report.add(Fault::at(node.place, title))
+            }
         }
     }
 
