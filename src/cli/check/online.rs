@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::{
-    cli::endpoint,
+    cli::endpoints,
     clock::Clock,
     config::{
         App, Config, Provider,
@@ -118,8 +118,8 @@ fn apps_of<'c>(config: &'c Config, provider: &Provider) -> impl Iterator<Item = 
 
 async fn of_provider(config: &Config, provider: &Arc<Provider>) -> Vec<Row> {
     let of = format!("provider {}", provider.id);
-    let below = |app: &App, name: &str| endpoint(app, &config.server, name);
-    let redirect_uris: Vec<_> = apps_of(config, provider).map(|app| below(app, "/callback")).collect();
+    let of_apps = |name: &str| endpoints(apps_of(config, provider).map(AsRef::as_ref), &config.server, name);
+    let redirect_uris = of_apps("/callback");
     let Some(redirect_uri) = redirect_uris.first() else {
         return vec![
             Row::new(Verdict::Warn, &of, "apps", "no app signs anybody in with it")
@@ -135,10 +135,11 @@ async fn of_provider(config: &Config, provider: &Arc<Provider>) -> Vec<Row> {
         registered("redirect URI", uri)
             .advise("must be registered at the provider, to the letter; from here nobody can see that")
     }));
-    rows.extend(apps_of(config, provider).map(|app| {
-        registered("post-logout URI", &below(app, "/signed_out"))
-            .advise("to be registered for sign-outs that come back")
-    }));
+    rows.extend(
+        of_apps("/signed_out")
+            .iter()
+            .map(|uri| registered("post-logout URI", uri).advise("to be registered for sign-outs that come back")),
+    );
     rows
 }
 

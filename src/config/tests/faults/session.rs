@@ -5,7 +5,8 @@ use super::*;
 /// The faults of two apps below one domain with these keys.
 fn siblings(session: &str, wiki: &str, notes: &str) -> String {
     let wiki = format!("\n{wiki}\n");
-    let notes = format!("\nid = \"notes\"\npublic_url = \"https://notes.example.com\"\n{notes}\n");
+    let url = if notes.contains("public_url") { "" } else { "public_url = \"https://notes.example.com\"\n" };
+    let notes = format!("\nid = \"notes\"\n{url}{notes}\n");
     whole(&format!(
         "[session]\n{session}\n{}{}{}",
         table("provider", "\n", &PROVIDER),
@@ -237,6 +238,27 @@ fn faults_of_a_callback_for_several_hosts() {
        |
        = note: the provider's answer would lead nowhere
        = help: write the callback of one of the apps: "https://wiki.example.com/_vestibule/callback" or "https://notes.example.com/_vestibule/callback"
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn a_callback_for_several_hosts_has_the_scheme_of_each_app_that_names_it() {
+    let notes = "public_url = \"http://notes.example.com\"\ninsecure_http = true\n\
+                 callback_url = \"https://wiki.example.com/_vestibule/callback\"";
+    insta::assert_snapshot!(siblings("cookie_domain = \"example.com\"", "", notes), @r#"
+    error: `callback_url` has another scheme than the `public_url` of this app
+      --> vestibule.toml:19:16
+       |
+    17 | public_url = "http://notes.example.com"
+       |              -------------------------- this is http
+    18 | insecure_http = true
+    19 | callback_url = "https://wiki.example.com/_vestibule/callback"
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = note: the browser would not bring what a sign-in began with from one scheme to the other
+       = help: give both the same scheme
 
     the configuration has 1 fault
     "#);
