@@ -163,6 +163,17 @@ impl<'a> Section<'a> {
         self.table.entries.get(key).map(|entry| entry.node.place)
     }
 
+    /// Where the value of a key is that stands in tables below this one, if it is set.
+    pub(super) fn place_at(&self, path: &[&str]) -> Option<Place> {
+        let (key, tables) = path.split_last()?;
+        let below = |table: &'a Table, name: &&str| match &table.entries.get(*name)?.node.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        };
+        let table = tables.iter().try_fold(self.table, below)?;
+        table.entries.get(*key).map(|entry| entry.node.place)
+    }
+
     /// Where the members of a list are; none where the key is not a list.
     pub(super) fn places_in(&self, key: &str) -> impl Iterator<Item = Place> {
         let list = self.table.entries.get(key).map(|entry| &entry.node.value);

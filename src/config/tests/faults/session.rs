@@ -265,6 +265,22 @@ fn a_callback_for_several_hosts_has_the_scheme_of_each_app_that_names_it() {
 }
 
 #[test]
+fn the_callback_is_no_sign_out() {
+    insta::assert_snapshot!(an_app("callback_path = \"/cb\"\nlogout_paths = [\"/cb\"]"), @r#"
+    error: this path of `logout_paths` is the `callback_path`
+     --> vestibule.toml:3:17
+      |
+    3 | logout_paths = ["/cb"]
+      |                 ^^^^^
+      |
+      = note: sign-ins end there: no request to it reaches the app
+      = help: write the path at which the app itself signs people out
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
 fn faults_of_signing_out() {
     insta::assert_snapshot!(an_app("logout_paths = [\"logout\", \"/a;b\"]"), @r#"
     error: `logout_paths` must start with a slash
