@@ -48,7 +48,8 @@ public_url = \"https://wiki.example.com\"
 upstream = \"http://127.0.0.1:8080\"
 
 [app.access]
-policy = \"anyone\"";
+policy = \"listed\"
+allow = [{ email_domain = \"example.com\" }]";
 
 /// The largest bound of a body; what is larger needs none.
 const MAX_BODY: u64 = 1 << 50;
@@ -170,9 +171,9 @@ pub(super) struct Draft {
     pub(super) certificate: Option<Place>,
     /// Where `[app.headers]` is, if it is there.
     headers: Option<Place>,
-    /// Where its `public_url` is.
     /// Where its `clear_cookies` are, if it names any.
     clear_cookies: Option<Place>,
+    /// Where its `public_url` is.
     pub(super) public_url: Place,
     /// Where its `callback_path` is, if it has one.
     pub(super) callback: Option<Place>,
@@ -283,8 +284,8 @@ fn read_app(
         openness: Openness { place: policy_place, policy: access.policy, open_to_public: open_to_public? },
         certificate: section.place_of("tls"),
         headers: section.place_of("headers"),
-        public_url: public_url.place,
         clear_cookies: section.place_of("clear_cookies").filter(|_| !sign_out.clear_cookies.is_empty()),
+        public_url: public_url.place,
         callback,
         app: App {
             name: name?.map_or_else(|| id.to_string(), |name| name.value),

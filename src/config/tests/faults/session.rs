@@ -265,6 +265,37 @@ fn a_callback_for_several_hosts_has_the_scheme_of_each_app_that_names_it() {
 }
 
 #[test]
+fn a_time_that_comes_with_a_later_version_is_said_to_at_an_app_too() {
+    insta::assert_snapshot!(an_app("session = { recheck = \"15m\", max_staleness = \"5s\", outage_grace = \"1h\" }"), @r#"
+    error: `recheck` is not in this version
+     --> vestibule.toml:2:13
+      |
+    2 | session = { recheck = "15m", max_staleness = "5s", outage_grace = "1h" }
+      |             ^^^^^^^
+      |
+      = help: remove it; what it is for comes with a later version
+
+    error: `max_staleness` is not in this version
+     --> vestibule.toml:2:30
+      |
+    2 | session = { recheck = "15m", max_staleness = "5s", outage_grace = "1h" }
+      |                              ^^^^^^^^^^^^^
+      |
+      = help: remove it; what it is for comes with a later version
+
+    error: `outage_grace` is not in this version
+     --> vestibule.toml:2:52
+      |
+    2 | session = { recheck = "15m", max_staleness = "5s", outage_grace = "1h" }
+      |                                                    ^^^^^^^^^^^^
+      |
+      = help: remove it; what it is for comes with a later version
+
+    the configuration has 3 faults
+    "#);
+}
+
+#[test]
 fn the_callback_is_no_sign_out() {
     insta::assert_snapshot!(an_app("callback_path = \"/cb\"\nlogout_paths = [\"/cb\"]"), @r#"
     error: this path of `logout_paths` is the `callback_path`
