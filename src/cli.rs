@@ -4,7 +4,7 @@
 //! command ends with one of four statuses: 0 it is well, 1 it failed, 2 it was asked
 //! wrongly, 78 the configuration is invalid.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -77,6 +77,12 @@ pub fn run() -> ExitCode {
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
     }
+}
+
+/// One of our own endpoints at each app, as they are registered at providers; what several share is there once.
+fn endpoints<'a>(apps: impl Iterator<Item = &'a App>, server: &Server, name: &str) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    apps.map(|app| endpoint(app, server, name)).filter(|uri| seen.insert(uri.clone())).collect()
 }
 
 /// One of our own endpoints at an app, as it is registered at providers.

@@ -174,6 +174,7 @@ fn read(root: &Section<'_>) -> Reading<Config> {
     let (server, mut apps) = (server?, apps?);
     check_apps(root.report(), &server, &apps)?;
     app::callback_url::join(root.report(), &server.prefix, &mut apps)?;
+    app::sign_out::warn_of_sign_ins_elsewhere(root.report(), &apps);
     let providers = providers?;
     let open: Vec<_> = apps.iter().map(|app| app.check_openness(root.report(), &providers)).collect();
     open.into_iter().collect::<Reading<()>>()?;

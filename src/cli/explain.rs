@@ -19,6 +19,8 @@ use crate::{
 
 mod words;
 
+use words::Anonymous;
+
 /// Says which route and rule decide about a request, and why, from the configuration alone.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -100,6 +102,11 @@ impl Explain {
             page.line("outcome", format_args!("{outcome}; no rule is asked"));
             page.text()
         };
+        if app.upstream.is_some() && config.server.health_path.as_deref() == Some(uri.path()) {
+            let is_probe = matches!(self.method, Method::GET | Method::HEAD);
+            let status = if is_probe { "200, or 503 when stopping" } else { "405" };
+            return Ok(unasked(page, &format!("{status}: the path is `health_path`, whatever the host")));
+        }
         let (premises, target) = match find(config, app, &host, &uri) {
             Ok(found) => found,
             Err(outcome) => return Ok(unasked(page, &outcome)),
@@ -112,10 +119,12 @@ impl Explain {
         }
         let rules = AppRules::compile(app);
         let explanation = rules.explain(&self.method, &target, self.ip, visitor.as_ref());
+        words::preflight(&mut page, app, &self.method);
         words::routes(&mut page, app, &explanation);
         words::visitor(&mut page, visitor.as_ref(), self.ip);
         words::checks(&mut page, app, &explanation);
-        words::outcome(&mut page, app, visitor.as_ref(), &explanation);
+        let anonymous = Anonymous::new(&self.method, rules.on_anonymous(&rules.demand(&self.method, &target)));
+        words::outcome(&mut page, app, visitor.as_ref(), &explanation, anonymous);
         Ok(page.text())
     }
 
@@ -175,15 +184,17 @@ impl Explain {
     }
 
     fn own_provider<'a>(&self, app: &'a App) -> Result<&'a Provider, String> {
-        let named = |provider: &&'a Arc<Provider>| match (&self.provider, &self.issuer) {
-            (Some(id), _) => provider.id.as_str() == id,
-            (None, Some(issuer)) => provider.issuer.as_str() == issuer,
-            (None, None) => app.providers.len() == 1,
+        let is_told = self.provider.is_some() || self.issuer.is_some();
+        let named = |provider: &&'a Arc<Provider>| {
+            self.provider.as_ref().is_none_or(|id| provider.id.as_str() == id)
+                && self.issuer.as_ref().is_none_or(|issuer| provider.issuer.as_str() == issuer)
+                && (is_told || app.providers.len() == 1)
         };
         app.providers.iter().find(named).map(AsRef::as_ref).ok_or_else(|| {
             let known = app.providers.iter().map(|provider| format!("{} ({})", provider.id, provider.issuer));
             let known = known.collect::<Vec<_>>().join(", ");
-            format!("say with --provider or --issuer how they signed in; the providers of {} are: {known}", app.id)
+            let question = "say with --provider or --issuer how they signed in (both must fit)";
+            format!("{question}; the providers of {} are: {known}", app.id)
         })
     }
 }

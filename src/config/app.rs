@@ -21,12 +21,13 @@ use crate::{
 pub(super) mod answers;
 pub(super) mod callback_url;
 mod cookies;
+mod forward_auth;
 mod headers;
 mod hosts;
 mod open;
 mod paths;
 mod public_url;
-mod sign_out;
+pub(super) mod sign_out;
 
 pub use answers::{Answers, CorsPreflight, OnAnonymous};
 pub use cookies::{AppSession, SessionCookie};
@@ -47,7 +48,8 @@ public_url = \"https://wiki.example.com\"
 upstream = \"http://127.0.0.1:8080\"
 
 [app.access]
-policy = \"anyone\"";
+policy = \"listed\"
+allow = [{ email_domain = \"example.com\" }]";
 
 /// The largest bound of a body; what is larger needs none.
 const MAX_BODY: u64 = 1 << 50;
@@ -176,6 +178,8 @@ pub(super) struct Draft {
     pub(super) certificate: Option<Place>,
     /// Where `[app.headers]` is, if it is there.
     headers: Option<Place>,
+    /// Where its `clear_cookies` are, if it names any.
+    clear_cookies: Option<Place>,
     /// Where its `public_url` is.
     pub(super) public_url: Place,
     /// Where its `callback_path` is, if it has one.
@@ -268,11 +272,15 @@ fn read_app(
     let routes = access::read_routes(section, scope);
     let rules = access.and_then(|access| access::join(section, access, routes));
     let callback_url = callback_url::read(section, session);
-    let sign_out = sign_out::read(section, session.ok().map(|session| session.cookie.name.as_str()));
+    let own_callback = paths.as_ref().ok().and_then(|(paths, _)| paths.callback.as_deref());
+    let sign_out = sign_out::read(section, session.ok().map(|session| session.cookie.name.as_str()), own_callback);
     let session = cookies::read(section, public_url.as_ref().map_err(|reported| *reported), session);
     let (public_url, hosts, (paths, callback)) = (public_url?, hosts?, paths?);
     let (id, upstream, headers) = (AppId::new(id?.value), upstream?, headers?);
-    let (access, routes) = rules?;
+    let ((access, routes), answers, sign_out) = (rules?, answers?, sign_out?);
+    if upstream.is_none() {
+        forward_auth::check(section, &answers)?;
+    }
     headers::warn(section, &headers, upstream.as_ref().map(|upstream| &upstream.value), &routes);
     paths::warn_of_doubled_paths(section, &public_url, &routes);
     Ok(Draft {
@@ -283,6 +291,7 @@ fn read_app(
         openness: Openness { place: policy_place, policy: access.policy, open_to_public: open_to_public? },
         certificate: section.place_of("tls"),
         headers: section.place_of("headers"),
+        clear_cookies: section.place_of("clear_cookies").filter(|_| !sign_out.clear_cookies.is_empty()),
         public_url: public_url.place,
         callback,
         app: App {
@@ -297,12 +306,12 @@ fn read_app(
             preserve_host: preserve_host?,
             session: session?,
             shared_callback: None,
-            sign_out: sign_out?,
+            sign_out,
             tls: tls?,
             limits: limits?,
             headers,
             cache: cache?.unwrap_or(Cache::Private),
-            answers: answers?,
+            answers,
             access,
             routes,
         },

@@ -165,15 +165,30 @@ pub(super) fn read_trusted_proxies(section: &Section<'_>) -> Reading<(Vec<IpNet>
             unix = UnixPeers::Trusted;
             continue;
         };
-        if network.prefix_len() == 0 {
+        if is_wide(&network) {
             section.report().warn(
                 Some(proxy.place),
-                format_args!("`trusted_proxies` holds {network}: every client can state its own address and host"),
+                format_args!(
+                    "`trusted_proxies` holds {network}: every client there can state its own address and host; no \
+                     network of one's own is that wide"
+                ),
             );
         }
         networks.push(network);
     }
     Ok((networks, unix))
+}
+
+/// Whether a range is more than anybody has proxies in: much of the Internet, or all of it in two halves.
+fn is_wide(network: &IpNet) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() < 8,
+        // fc00::/7 (RFC 4193) and fe80::/10 are wide and nobody else's.
+        IpNet::V6(network) => {
+            let own = network.addr().is_unique_local() || network.addr().is_unicast_link_local();
+            network.prefix_len() < if own { 7 } else { 16 }
+        }
+    }
 }
 
 /// What `listen` and `trusted_proxies` only together can have wrong.

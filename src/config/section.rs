@@ -163,6 +163,17 @@ impl<'a> Section<'a> {
         self.table.entries.get(key).map(|entry| entry.node.place)
     }
 
+    /// Where the value of a key is that stands in tables below this one, if it is set.
+    pub(super) fn place_at(&self, path: &[&str]) -> Option<Place> {
+        let (key, tables) = path.split_last()?;
+        let below = |table: &'a Table, name: &&str| match &table.entries.get(*name)?.node.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        };
+        let table = tables.iter().try_fold(self.table, below)?;
+        table.entries.get(*key).map(|entry| entry.node.place)
+    }
+
     /// Where the members of a list are; none where the key is not a list.
     pub(super) fn places_in(&self, key: &str) -> impl Iterator<Item = Place> {
         let list = self.table.entries.get(key).map(|entry| &entry.node.value);
@@ -182,6 +193,7 @@ impl<'a> Section<'a> {
         let mut fault = Fault::at(node.place, format!("`{key}` {}", wrong.what));
         if let Value::Text { text, filled_in: FilledIn::Shown } = &node.value
             && !mask::is_secret_key(key)
+            && !(self.name == "app.headers.set" && mask::is_secret_in_set(key))
         {
             fault = fault.label(format!("with the environment filled in: `{}`", quoted(&mask::secrets(text))));
         }
@@ -195,7 +207,11 @@ impl<'a> Section<'a> {
             Value::Table(_) if catalogue::is_later_table(self.name, key) => {
                 self.wrong(key, node, Wrong::new("as a table is not in this version").help(format!("write {expected}")))
             }
-            _ => self.wrong(key, node, Wrong::new(format_args!("must be {expected}, not {}", node.value.kind()))),
+            // The text says nothing about this, and may be a secret in the wrong place.
+            _ => {
+                let title = format!("`{key}` must be {expected}, not {}", node.value.kind());
+                self.report.add(Fault::at(node.place, title))
+            }
         }
     }
 

@@ -12,13 +12,13 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::{
-    cli::endpoint,
+    cli::endpoints,
     clock::Clock,
     config::{
         App, Config, Provider,
         provider::{ClientAuth, SigningAlgorithm},
     },
-    relying_party::{ClientError, ClientStanding, Error, Metadata, Rehearsal, RelyingParty},
+    relying_party::{ClientError, ClientStanding, Error, Metadata, Rehearsal, RelyingParty, ReplyFault},
     upstream::Connector,
 };
 
@@ -118,8 +118,8 @@ fn apps_of<'c>(config: &'c Config, provider: &Provider) -> impl Iterator<Item = 
 
 async fn of_provider(config: &Config, provider: &Arc<Provider>) -> Vec<Row> {
     let of = format!("provider {}", provider.id);
-    let below = |app: &App, name: &str| endpoint(app, &config.server, name);
-    let redirect_uris: Vec<_> = apps_of(config, provider).map(|app| below(app, "/callback")).collect();
+    let of_apps = |name: &str| endpoints(apps_of(config, provider).map(AsRef::as_ref), &config.server, name);
+    let redirect_uris = of_apps("/callback");
     let Some(redirect_uri) = redirect_uris.first() else {
         return vec![
             Row::new(Verdict::Warn, &of, "apps", "no app signs anybody in with it")
@@ -135,10 +135,11 @@ async fn of_provider(config: &Config, provider: &Arc<Provider>) -> Vec<Row> {
         registered("redirect URI", uri)
             .advise("must be registered at the provider, to the letter; from here nobody can see that")
     }));
-    rows.extend(apps_of(config, provider).map(|app| {
-        registered("post-logout URI", &below(app, "/signed_out"))
-            .advise("to be registered for sign-outs that come back")
-    }));
+    rows.extend(
+        of_apps("/signed_out")
+            .iter()
+            .map(|uri| registered("post-logout URI", uri).advise("to be registered for sign-outs that come back")),
+    );
     rows
 }
 
@@ -148,15 +149,13 @@ fn no_client(of: &str, error: &ClientError) -> Row {
 
 fn rehearsed(provider: &Provider, of: &str, rehearsal: &Rehearsal) -> Vec<Row> {
     let place = provider.discovery_url.as_ref().map_or("configured", |url| url.as_str());
-    let metadata =
-        match &rehearsal.metadata {
-            Ok(metadata) => metadata,
-            Err(error) => {
-                return vec![Row::new(Verdict::Fail, of, "metadata", format!("{place}: {error}")).advise(
-                    "compare `issuer` with what the provider calls itself; without metadata nobody can sign in",
-                )];
-            }
-        };
+    let metadata = match &rehearsal.metadata {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            let finding = format!("{place}: {error}");
+            return vec![Row::new(Verdict::Fail, of, "metadata", finding).advise(without_metadata(error))];
+        }
+    };
     let mut rows = vec![Row::new(Verdict::Ok, of, "metadata", place), of_proofs(of, metadata)];
     rows.extend(rehearsal.keys.as_ref().map(|keys| of_keys(provider, of, keys)));
     rows.extend(rehearsal.client.as_ref().map(|client| of_client(provider, of, client)));
@@ -168,6 +167,22 @@ fn rehearsed(provider: &Provider, of: &str, rehearsal: &Rehearsal) -> Vec<Row> {
         );
     }
     rows
+}
+
+/// What to look at where there is no metadata, without which nobody can sign in.
+fn without_metadata(error: &Error) -> &'static str {
+    match error {
+        Error::Unreachable { .. } | Error::TooSlow { .. } => {
+            "nobody can sign in until it answers: is it up, and is the way there open (DNS, firewall, outbound proxy)?"
+        }
+        Error::Reply { fault: ReplyFault::Status(500..), .. } => {
+            "nobody can sign in until it, or what is before it, works again"
+        }
+        Error::Reply { .. } | Error::Refused { .. } => {
+            "nobody can sign in: is `issuer`, or `discovery_url`, the address of an OpenID Provider's metadata?"
+        }
+        Error::Rejected(_) => "nobody can sign in: compare `issuer` with what the provider calls itself",
+    }
 }
 
 fn of_proofs(of: &str, metadata: &Metadata) -> Row {
@@ -265,6 +280,7 @@ async fn of_app(app: &App) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relying_party::Rejection;
 
     #[test]
     fn a_clock_is_judged_by_the_leeway_that_tokens_have() {
@@ -278,6 +294,21 @@ mod tests {
             let row = of_clock("provider company", seconds);
             assert_eq!((row.verdict, row.finding.as_str()), (verdict, finding));
             assert_eq!(row.advice.is_some(), verdict != Verdict::Ok, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn advice_about_metadata_is_by_what_went_wrong() {
+        let call = crate::relying_party::Call::Discovery;
+        let reply = |status| Error::Reply { call, fault: ReplyFault::Status(status) };
+        for (error, part) in [
+            (Error::Unreachable { call, cause: "refused".into() }, "is it up"),
+            (Error::TooSlow { call }, "is it up"),
+            (reply(503), "works again"),
+            (reply(404), "the address of an OpenID Provider's metadata"),
+            (Error::Rejected(Rejection::MetadataIssuer), "compare `issuer`"),
+        ] {
+            assert!(without_metadata(&error).contains(part), "{error}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    cli::endpoint,
+    cli::endpoints,
     config::{
         App, Condition, Config, Policy, Provider, ProxyProtocol,
         access::{DomainPattern, RouteAccess},
@@ -83,7 +83,7 @@ impl Summary {
 impl ProviderSummary {
     fn of(provider: &Provider, config: &Config) -> Self {
         let apps = config.apps.iter().filter(|app| app.providers.iter().any(|own| own.id == provider.id));
-        let endpoint = |name: &str| apps.clone().map(|app| endpoint(app, &config.server, name)).collect();
+        let endpoint = |name: &str| endpoints(apps.clone().map(AsRef::as_ref), &config.server, name);
         Self {
             id: provider.id.to_string(),
             issuer: provider.issuer.as_str().to_owned(),
@@ -195,5 +195,27 @@ fn rows(f: &mut fmt::Formatter<'_>, what: &str, how: &[String]) -> fmt::Result {
     match how.len().saturating_sub(MOST_ROWS) {
         0 => Ok(()),
         more => row(f, "", &format!("and {more} more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_uri_that_apps_share_is_listed_once() {
+        let app = |id: &str| {
+            format!(
+                "[[app]]\nid = \"{id}\"\npublic_url = \"https://{id}.example.com\"\nupstream = \"http://127.0.0.1:1\"\n\
+                 callback_url = \"https://wiki.example.com/_vestibule/callback\"\naccess.policy = \"anyone\"\n"
+            )
+        };
+        let provider = "[[provider]]\nid = \"company\"\nissuer = \"https://id.example.com\"\nclient_id = \"x\"\n";
+        let text = format!("session.cookie_domain = \"example.com\"\n{provider}{}{}", app("wiki"), app("notes"));
+        let config = Config::parse("vestibule.toml", &text).unwrap_or_else(|faults| panic!("{faults}"));
+        let summary = Summary::of(&config);
+        let provider = &summary.providers[0];
+        assert_eq!(provider.redirect_uris, ["https://wiki.example.com/_vestibule/callback"]);
+        assert_eq!(provider.post_logout_redirect_uris.len(), 2);
     }
 }

@@ -298,6 +298,11 @@ fn a_question_that_makes_no_sense_is_told_what_would() {
         (CONFIGURATION, "--claim amr GET /", "write NAME=VALUE"),
         (CONFIGURATION, "--issuer https://id.example.com GET /", "--subject"),
         (CONFIGURATION, "--issuer https://id.example.com/ --subject 7 GET /", "company (https://id.example.com)"),
+        (
+            CONFIGURATION,
+            "--provider company --issuer http://evil.example --subject 7 GET /",
+            "(both must fit); the providers of wiki are: company (https://id.example.com)",
+        ),
         (CONFIGURATION, "--provider company GET /", "add --as, --issuer or --group"),
         (
             &several,
@@ -344,4 +349,34 @@ fn a_path_that_an_app_below_a_path_has_or_not() {
     let alone = CONFIGURATION.replace("https://wiki.example.com\"", "https://example.com/wiki\"");
     let told = ask(&alone, "GET /page").unwrap_or_else(|wrong| panic!("{wrong}"));
     assert!(told.ends_with("outcome   421: no app of this host has this path; no rule is asked\n"), "{told}");
+}
+
+#[test]
+fn somebody_who_is_not_signed_in_is_answered_by_method_and_route() {
+    let outcome = |line: &str, part: &str| {
+        let told = ask(&format!("{CONFIGURATION}on_anonymous = \"unauthorized\"\n"), line);
+        assert!(told.as_ref().is_ok_and(|told| told.contains(&format!("\noutcome   {part}"))), "{line}: {told:?}");
+    };
+    outcome("GET /wiki", "a navigation is sent to sign in");
+    outcome("HEAD /wiki", "a navigation is sent to sign in");
+    outcome("POST /wiki", "401: a redirect to sign in would lose");
+    outcome("GET /talk/x", "401, for navigations too (on_anonymous)");
+    let told = ask(&format!("{CONFIGURATION}on_anonymous = \"redirect\"\n"), "GET /talk/x").expect("an answer");
+    assert!(told.contains("outcome   whatever may be a navigation is sent to sign in (on_anonymous)"), "{told}");
+}
+
+#[test]
+fn what_is_answered_before_any_rule_is_told() {
+    let health = format!("server.health_path = \"/healthz\"\n{CONFIGURATION}");
+    let told = |configuration: &str, line: &str| ask(configuration, line).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let probe = told(&health, "GET /healthz");
+    assert!(probe.contains("outcome   200, or 503 when stopping: the path is `health_path`"), "{probe}");
+    assert!(told(&health, "POST /healthz").contains("outcome   405: the path is `health_path`"));
+    assert!(!told(&health, "GET /healthz/x").contains("health_path"));
+    let forward = CONFIGURATION.replace("upstream =", "cors_preflight = \"forward\"\nupstream =");
+    let options = told(&forward, "OPTIONS /wiki");
+    assert!(options.contains("\npreflight passes to the app without identity (cors_preflight)"), "{options}");
+    assert!(options.contains("\noutcome   401"), "{options}");
+    assert!(!told(&forward, "GET /wiki").contains("preflight"));
+    assert!(!explain("OPTIONS /wiki").contains("preflight"));
 }

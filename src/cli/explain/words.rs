@@ -5,9 +5,14 @@ use std::{
     net::IpAddr,
 };
 
+use http::Method;
+
 use crate::{
     access::{Counted, Denial, Explanation, Ground, Met, MetRoute, Verdict, Word},
-    config::{App, Condition, Policy, Route, RouteAccess, Written},
+    config::{
+        App, Condition, Policy, Route, RouteAccess, Written,
+        app::{CorsPreflight, OnAnonymous},
+    },
     identity::{EmailTrust, Visitor},
     request::{Readers, Target},
 };
@@ -49,11 +54,40 @@ pub(super) fn path(page: &mut Page, target: &Target) {
     }
 }
 
+/// How somebody is answered who has to sign in first.
+#[derive(Clone, Copy)]
+pub(super) struct Anonymous(&'static str);
+
+impl Anonymous {
+    pub(super) fn new(method: &Method, on_anonymous: OnAnonymous) -> Self {
+        Self(match on_anonymous {
+            _ if !matches!(*method, Method::GET | Method::HEAD) => {
+                "401: a redirect to sign in would lose what a request of this method carries"
+            }
+            OnAnonymous::Auto => "a navigation is sent to sign in, anything else is answered with 401",
+            OnAnonymous::Redirect => {
+                "whatever may be a navigation is sent to sign in (on_anonymous), anything else is answered with 401"
+            }
+            OnAnonymous::Unauthorized => "401, for navigations too (on_anonymous)",
+        })
+    }
+}
+
+/// What passes before any rule is asked, where the request may be that.
+pub(super) fn preflight(page: &mut Page, app: &App, method: &Method) {
+    if *method == Method::OPTIONS && app.answers.cors_preflight == CorsPreflight::Forward {
+        page.line(
+            "preflight",
+            "passes to the app without identity (cors_preflight); what follows is for any other OPTIONS",
+        );
+    }
+}
+
 /// The routes that were met, and what came of it.
 pub(super) fn routes(page: &mut Page, app: &App, explanation: &Explanation) {
     for met in &explanation.met {
         let route = &app.routes[met.route];
-        let methods = route.methods.iter().flatten().map(http::Method::as_str).collect::<Vec<_>>();
+        let methods = route.methods.iter().flatten().map(Method::as_str).collect::<Vec<_>>();
         let methods = if methods.is_empty() { String::new() } else { format!(" for {}", methods.join(", ")) };
         let Route { path, written, .. } = route;
         page.line("route", format_args!("{written}: `{path}`{methods}, {}", access(&route.access)));
@@ -183,7 +217,13 @@ fn where_from<'a>(app: &'a App, explanation: &Explanation, policy: Policy) -> &'
 }
 
 /// What comes of it, and what would change that.
-pub(super) fn outcome(page: &mut Page, app: &App, visitor: Option<&Visitor>, explanation: &Explanation) {
+pub(super) fn outcome(
+    page: &mut Page,
+    app: &App,
+    visitor: Option<&Visitor>,
+    explanation: &Explanation,
+    anonymous: Anonymous,
+) {
     let shut = explanation.met.iter().find(|met| met.met == Met::DoesNotOpen).map(|met| &app.routes[met.route]);
     let decides = explanation.met.iter().find(|met| met.met == Met::Decides).map(|met| &app.routes[met.route]);
     let narrows = explanation.parts.iter().find_map(|part| match part.counted {
@@ -209,7 +249,7 @@ pub(super) fn outcome(page: &mut Page, app: &App, visitor: Option<&Visitor>, exp
             Some("`deny`, in [app.access] or in a route's table, keeps single people out".to_owned())
         }
         Verdict::SignIn => {
-            page.line("outcome", "a navigation is sent to sign in, anything else is answered with 401");
+            page.line("outcome", anonymous.0);
             Some(match shut {
                 Some(route) => format!("{} opens it only where every reading of the path matches it", route.written),
                 None => "a route with access = \"public\" opens it; --as says what becomes of somebody".to_owned(),

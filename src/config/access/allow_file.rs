@@ -16,7 +16,7 @@ use super::{Scope, condition::parse_domain};
 use crate::{
     config::{
         Condition, Written,
-        fault::{Fault, quoted},
+        fault::Fault,
         section::{Reading, Section, show_path},
     },
     identity::EmailAddress,
@@ -41,7 +41,8 @@ pub(super) fn read_allow_file(section: &Section<'_>, scope: Scope<'_>) -> Readin
             Ok(None) => {}
             Ok(Some(condition)) => conditions.push(Condition { written, ..condition }),
             Err(what) => {
-                let title = format!("line {} of the `allow_file` {what}: `{}`", index + 1, quoted(line.trim()));
+                // Without the line itself: by a slip of the path, it is that of a secret.
+                let title = format!("line {} of the `allow_file` {what}", index + 1);
                 let fault = Fault::at(path.place, title).label(format!("read as {}", show_path(&path)));
                 outcome = Err(section
                     .report()

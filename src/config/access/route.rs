@@ -140,7 +140,9 @@ fn read_narrowing(section: &Section<'_>, scope: Scope<'_>) -> Reading<Narrowing>
                 .help("remove `allow` if the app's policy is enough here"),
         ));
     }
-    if allow.is_empty() && deny.is_empty() {
+    // Of what comes with a later version, that is all there is to say.
+    let is_later = ["acr", "max_auth_age"].iter().any(|key| section.place_of(key).is_some());
+    if allow.is_empty() && deny.is_empty() && !is_later {
         return Err(section.report().add(
             Fault::at(section.place(), "this table asks for nothing beyond the app's policy")
                 .absence(section.place(), &["allow", "deny"])

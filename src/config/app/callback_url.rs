@@ -43,7 +43,17 @@ pub(super) fn own_callback(app: &App, prefix: &str) -> String {
 pub(in crate::config) fn join(report: &Report, prefix: &str, apps: &mut [Draft]) -> Reading<()> {
     let own: Vec<_> = apps.iter().map(|draft| own_callback(&draft.app, prefix)).collect();
     let mut outcome = Ok(());
-    for url in apps.iter().filter_map(|draft| draft.callback_url.as_ref()) {
+    for (draft, url) in apps.iter().filter_map(|draft| draft.callback_url.as_ref().map(|url| (draft, url))) {
+        let scheme = draft.app.public_url.scheme;
+        if location::scheme(url) != scheme {
+            outcome = Err(report.add(
+                Fault::at(url.place, "`callback_url` has another scheme than the `public_url` of this app")
+                    .related(draft.public_url, format!("this is {}", scheme.as_str()))
+                    .why("the browser would not bring what a sign-in began with from one scheme to the other")
+                    .help("give both the same scheme"),
+            ));
+            continue;
+        }
         if own.iter().any(|own| *own == url.as_str()) {
             continue;
         }

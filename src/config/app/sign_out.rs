@@ -4,10 +4,11 @@ use url::Url;
 
 use crate::config::{
     access::PathPattern,
-    fault::{Fault, quoted},
+    app::Draft,
+    fault::{Fault, Report, quoted},
     location,
     section::{Placed, Reading, Section, Unique, Wrong},
-    session::DEFAULT_NAME,
+    session::{CookieReach, DEFAULT_NAME},
 };
 
 /// The app's keys about signing out.
@@ -32,9 +33,9 @@ pub struct ClearCookie {
     pub path: String,
 }
 
-/// Reads them; `cookie_name` is what our own cookies are called.
-pub(super) fn read(section: &Section<'_>, cookie_name: Option<&str>) -> Reading<SignOut> {
-    let paths = section.list("logout_paths", PathPattern::parse);
+/// Reads them; `cookie_name` is what our own cookies are called, `callback` the app's `callback_path`.
+pub(super) fn read(section: &Section<'_>, cookie_name: Option<&str>, callback: Option<&str>) -> Reading<SignOut> {
+    let paths = read_paths(section, callback);
     let clear_cookies: Vec<_> =
         section.tables("clear_cookies", "app.clear_cookies", |section| read_clear_cookie(section, cookie_name));
     let default_url = section.optional("post_logout_url", parse_destination);
@@ -52,6 +53,42 @@ pub(super) fn read(section: &Section<'_>, cookie_name: Option<&str>) -> Reading<
         default_url: default_url?.map(|url| url.value),
         further_urls: values(further_urls?),
     })
+}
+
+fn read_paths(section: &Section<'_>, callback: Option<&str>) -> Reading<Option<Vec<Placed<PathPattern>>>> {
+    let paths = section.list("logout_paths", PathPattern::parse)?;
+    let mut outcome = Ok(());
+    for path in paths.iter().flatten() {
+        if callback.is_some_and(|callback| path.to_string() == callback) {
+            outcome = Err(section.report().add(
+                Fault::at(path.place, "this path of `logout_paths` is the `callback_path`")
+                    .why("sign-ins end there: no request to it reaches the app")
+                    .help("write the path at which the app itself signs people out"),
+            ));
+        }
+        if path.segments.is_empty() && path.and_below {
+            section.report().warn(
+                Some(path.place),
+                "`logout_paths` has the whole app: the first page that it answers with signs its visitor out",
+            );
+        }
+    }
+    outcome.map(|()| paths)
+}
+
+/// Warns of cookies that go at a sign-in, where a sign-in elsewhere counts as well.
+pub(in crate::config) fn warn_of_sign_ins_elsewhere(report: &Report, apps: &[Draft]) {
+    let is_shared = |draft: &&Draft| matches!(draft.app.session.cookie.reach, CookieReach::Siblings(_));
+    for draft in apps.iter().filter(is_shared).filter(|_| apps.len() > 1) {
+        if let Some(place) = draft.clear_cookies {
+            report.warn(
+                Some(place),
+                "`clear_cookies` does not keep people apart here: with `cookie_domain` a sign-in at another app counts at \
+                 this one, and cannot expire the cookies that only this app's host sees. Whoever signs in there next is \
+                 met here by the last one's session of the app, unless the app itself goes by the identity headers",
+            );
+        }
+    }
 }
 
 fn values<T>(list: Option<Vec<Placed<T>>>) -> Vec<T> {

@@ -65,6 +65,9 @@ pub(super) const APP_SESSION: Section = Section {
     keys: &[
         Key::now("idle_timeout", Time("1s", "3650d"), Nothing, "As in [session].").example(r#""30m""#),
         Key::now("lifetime", Time("1s", "3650d"), Nothing, "As in [session].").example(r#""8h""#),
+        Key::later("recheck", Text, Nothing, "As in [session].").example(r#""15m""#),
+        Key::later("max_staleness", Time("0s", "1h"), Nothing, "As in [session].").example(r#""5s""#),
+        Key::later("outage_grace", Time("0s", "1d"), Nothing, "As in [session].").example(r#""1h""#),
         Key::now("persistent", Flag, Nothing, "As in [session].").example("true"),
         Key::now("same_site", SAME_SITE, Nothing, "As in [session].").example(r#""none""#),
     ],

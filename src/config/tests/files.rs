@@ -242,7 +242,7 @@ fn an_allow_file_lists_people_one_a_line() {
     let faults = load("ann@example.com\nann, bob\n*@example.com\nbob@\n").expect_err("faults").to_string();
     let faults = faults.replace(folder.path().to_str().expect("a path"), "DIR");
     insta::assert_snapshot!(faults, @r#"
-    error: line 2 of the `allow_file` has more than one word: `ann, bob`
+    error: line 2 of the `allow_file` has more than one word
       --> DIR/vestibule.toml:14:14
        |
     14 | allow_file = "people"
@@ -250,7 +250,7 @@ fn an_allow_file_lists_people_one_a_line() {
        |
        = help: a line is one address, or @ and a domain; # begins a remark
 
-    error: line 3 of the `allow_file` has a `*`, which stands for nothing (everybody there is @ and the domain): `*@example.com`
+    error: line 3 of the `allow_file` has a `*`, which stands for nothing (everybody there is @ and the domain)
       --> DIR/vestibule.toml:14:14
        |
     14 | allow_file = "people"
@@ -258,7 +258,7 @@ fn an_allow_file_lists_people_one_a_line() {
        |
        = help: a line is one address, or @ and a domain; # begins a remark
 
-    error: line 4 of the `allow_file` is no address (the part after `@` must be a domain name in ASCII (xn--… for others)): `bob@`
+    error: line 4 of the `allow_file` is no address (the part after `@` must be a domain name in ASCII (xn--… for others))
       --> DIR/vestibule.toml:14:14
        |
     14 | allow_file = "people"

@@ -242,11 +242,38 @@ fn a_secret_is_in_no_fault() {
         "discovery_url = \"https://me:hunter2@id.example.com\"",
         "discovery_url = \"https://me:${SECRET}@id.example.com\"",
         "preset = \"${SECRET}\"",
+        "client_secret = [\n\"hunter2\",\n]",
+        "client_secret = {\nvalue = \"hunter2\" }",
+        "client_secret_file = [\n\"hunter2\"]",
     ] {
         let text = MINIMAL.replace("id = \"company\"", &format!("{provider}\nid = \"company\""));
         let faults = parse(&text).expect_err(provider);
         assert!(!format!("{faults}{faults:?}").contains("hunter2"), "{provider}: {faults}");
     }
+    for setting in [
+        "Authorization = { basic = \"svc:hunter2\" }",
+        "Authorization = { basic = \"${CREW}\" }",
+        "Authorization = { basic = [\n\"hunter2\"\n] }",
+        "Authorization = \"Bearer hunter2\"",
+        "Authorization = \"Bearer ${CREW}\"",
+        "X-Api-Key = { value = \"hunter2ü\" }",
+        "X-Api-Key = { value = \"${CREW}ü\" }",
+        "X-Api-Key = { value = \"hunter2\", claim = \"sub\" }",
+        "X-Api-Key = { vaule = \"hunter2\" }",
+        "X-Api-Key.value = \"hunter2ü\"",
+    ] {
+        for text in [
+            format!("{MINIMAL}\n[app.headers.set]\n{setting}\n"),
+            format!("{MINIMAL}\n[app.headers]\nset.{setting}\n"),
+            format!("{MINIMAL}\n[app.headers]\nset = {{\n{setting}\n}}\n"),
+        ] {
+            let faults = parse(&text).expect_err(&text);
+            assert!(!format!("{faults}{faults:?}").contains("hunter2"), "{text}: {faults}");
+        }
+    }
+    let keys = format!("{MINIMAL}\n[keys]\nsecret = [\n  \"hunter2\",\n  \"hunter2\",\n]\n");
+    let faults = parse(&keys).expect_err("a ring is one text").to_string();
+    assert!(!faults.contains("hunter2"), "{faults}");
     let config = accepted(&MINIMAL.replace("client_id", "client_secret = \"hunter2\"\nclient_id"));
     assert!(!format!("{config:?}").contains("hunter2"));
 }

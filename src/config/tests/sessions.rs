@@ -93,3 +93,31 @@ fn what_goes_with_a_sign_out_is_kept_as_it_is_written() {
     let further: Vec<_> = sign_out.further_urls.iter().map(url::Url::as_str).collect();
     assert_eq!(further, ["https://www.example.com/", "http://intranet/"]);
 }
+
+#[test]
+fn cookies_that_a_sign_in_elsewhere_cannot_clear_are_warned_of() {
+    let told = |session: &str, wiki: &str| {
+        let warnings = siblings(session, wiki, "").warnings;
+        warnings.into_iter().filter(|warning| warning.contains("clear_cookies")).collect::<Vec<_>>()
+    };
+    let (shared, cookies) = ("cookie_domain = \"example.com\"", "clear_cookies = [{ name = \"JSESSIONID\" }]");
+    let warnings = told(shared, cookies);
+    assert!(
+        warnings[0].starts_with("vestibule.toml:14: `clear_cookies` does not keep people apart here"),
+        "{warnings:?}"
+    );
+    assert_eq!(warnings.len(), 1);
+    assert!(told("", cookies).is_empty());
+    assert!(told(shared, "clear_cookies = []").is_empty());
+}
+
+#[test]
+fn a_sign_out_that_is_the_whole_app_is_warned_of() {
+    let warned = |path: &str| {
+        let warnings = siblings("", &format!("logout_paths = [{path:?}]"), "").warnings;
+        warnings.iter().any(|warning| warning.contains("`logout_paths` has the whole app"))
+    };
+    assert!(warned("/**"));
+    assert!(!warned("/logout/**"));
+    assert!(!warned("/"));
+}

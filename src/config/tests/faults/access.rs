@@ -784,3 +784,12 @@ allow_file = "/nowhere/at-all"
     the configuration has 2 faults
     "#);
 }
+
+#[test]
+fn a_table_of_a_later_version_alone_is_one_fault() {
+    for key in ["acr = \"mfa\"", "max_auth_age = \"10m\""] {
+        let faults = app(&format!("\nroute = [{{ path = \"/admin/**\", access = {{ {key} }} }}]\n"));
+        assert!(faults.contains("is not in this version"), "{faults}");
+        assert!(faults.ends_with("the configuration has 1 fault"), "{faults}");
+    }
+}

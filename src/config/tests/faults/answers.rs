@@ -127,3 +127,82 @@ upstream_tls = { server_name = "wiki.internal" }
     the configuration has 1 fault
     "#);
 }
+
+#[test]
+fn what_does_nothing_behind_a_proxy_that_only_asks_is_a_fault() {
+    insta::assert_snapshot!(app(r#"
+upstream = ""
+strip_path = true
+preserve_host = false
+cache = "as_is"
+logout_paths = ["/logout"]
+cors_preflight = "forward"
+limits = { body_bytes = "1MiB" }
+headers = { drop = ["X-Debug"] }
+"#), @r#"
+    error: `strip_path` means nothing without `upstream`
+     --> vestibule.toml:3:14
+      |
+    3 | strip_path = true
+      |              ^^^^
+      |
+      = note: the proxy in front decides which path the app gets
+      = help: remove it and see to it in the proxy in front, or write `upstream`
+
+    error: `preserve_host` means nothing without `upstream`
+     --> vestibule.toml:4:17
+      |
+    4 | preserve_host = false
+      |                 ^^^^^
+      |
+      = note: the proxy in front decides which Host the app gets
+      = help: remove it and see to it in the proxy in front, or write `upstream`
+
+    error: `cache` means nothing without `upstream`
+     --> vestibule.toml:5:9
+      |
+    5 | cache = "as_is"
+      |         ^^^^^^^
+      |
+      = note: the app's answers do not pass through us
+      = help: remove it and see to it in the proxy in front, or write `upstream`
+
+    error: `logout_paths` means nothing without `upstream`
+     --> vestibule.toml:6:16
+      |
+    6 | logout_paths = ["/logout"]
+      |                ^^^^^^^^^^^
+      |
+      = note: the app's answers do not pass through us, so nobody here sees a sign-out of its own succeed
+      = help: remove it and see to it in the proxy in front, or write `upstream`
+
+    error: `cors_preflight` = "forward" means nothing without `upstream`
+     --> vestibule.toml:7:18
+      |
+    7 | cors_preflight = "forward"
+      |                  ^^^^^^^^^
+      |
+      = note: the proxy's question carries no body, so nobody can tell a preflight from a request that hides one
+      = help: remove it, and let the proxy in front answer preflights without asking
+
+    error: `limits.body_bytes` means nothing without `upstream`
+     --> vestibule.toml:8:25
+      |
+    8 | limits = { body_bytes = "1MiB" }
+      |                         ^^^^^^
+      |
+      = note: the bodies of requests do not pass through us
+      = help: remove it and see to it in the proxy in front, or write `upstream`
+
+    error: `headers.drop` means nothing without `upstream`
+     --> vestibule.toml:9:20
+      |
+    9 | headers = { drop = ["X-Debug"] }
+      |                    ^^^^^^^^^^^
+      |
+      = note: the proxy in front hands the request on, with whatever the visitor sent
+      = help: remove it and see to it in the proxy in front, or write `upstream`
+
+    the configuration has 7 faults
+    "#);
+}

@@ -21,7 +21,8 @@ client_id = "x"
              upstream = "http://127.0.0.1:8080"
 
              [app.access]
-             policy = "anyone"
+             policy = "listed"
+             allow = [{ email_domain = "example.com" }]
 
     the configuration has 1 fault
     "#);

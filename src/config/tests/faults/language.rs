@@ -72,7 +72,8 @@ fn a_file_that_says_nothing_is_shown_what_to_say() {
              upstream = "http://127.0.0.1:8080"
 
              [app.access]
-             policy = "anyone"
+             policy = "listed"
+             allow = [{ email_domain = "example.com" }]
 
     the configuration has 2 faults
     "#);

@@ -530,3 +530,17 @@ fn sessions_that_end_while_somebody_reads_a_page_are_warned_of() {
     vestibule.toml:3: `lifetime` is 2m: everybody signs in again that often
     ");
 }
+
+#[test]
+fn a_proxy_may_not_be_much_of_the_internet_unnoticed() {
+    let warned = |range: &str| {
+        let config = accepted(&format!("server.trusted_proxies = [\"{range}\"]\n{MINIMAL}"));
+        config.warnings.iter().any(|warning| warning.contains("`trusted_proxies` holds"))
+    };
+    for wide in ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "64.0.0.0/7", "::/0", "2000::/3", "2a00::/15"] {
+        assert!(warned(wide), "{wide}");
+    }
+    for own in ["10.0.0.0/8", "127.0.0.0/8", "2a00::/16", "fc00::/7", "fd00::/8", "fe80::/10"] {
+        assert!(!warned(own), "{own}");
+    }
+}

@@ -5,7 +5,8 @@ use super::*;
 /// The faults of two apps below one domain with these keys.
 fn siblings(session: &str, wiki: &str, notes: &str) -> String {
     let wiki = format!("\n{wiki}\n");
-    let notes = format!("\nid = \"notes\"\npublic_url = \"https://notes.example.com\"\n{notes}\n");
+    let url = if notes.contains("public_url") { "" } else { "public_url = \"https://notes.example.com\"\n" };
+    let notes = format!("\nid = \"notes\"\n{url}{notes}\n");
     whole(&format!(
         "[session]\n{session}\n{}{}{}",
         table("provider", "\n", &PROVIDER),
@@ -237,6 +238,74 @@ fn faults_of_a_callback_for_several_hosts() {
        |
        = note: the provider's answer would lead nowhere
        = help: write the callback of one of the apps: "https://wiki.example.com/_vestibule/callback" or "https://notes.example.com/_vestibule/callback"
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn a_callback_for_several_hosts_has_the_scheme_of_each_app_that_names_it() {
+    let notes = "public_url = \"http://notes.example.com\"\ninsecure_http = true\n\
+                 callback_url = \"https://wiki.example.com/_vestibule/callback\"";
+    insta::assert_snapshot!(siblings("cookie_domain = \"example.com\"", "", notes), @r#"
+    error: `callback_url` has another scheme than the `public_url` of this app
+      --> vestibule.toml:19:16
+       |
+    17 | public_url = "http://notes.example.com"
+       |              -------------------------- this is http
+    18 | insecure_http = true
+    19 | callback_url = "https://wiki.example.com/_vestibule/callback"
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = note: the browser would not bring what a sign-in began with from one scheme to the other
+       = help: give both the same scheme
+
+    the configuration has 1 fault
+    "#);
+}
+
+#[test]
+fn a_time_that_comes_with_a_later_version_is_said_to_at_an_app_too() {
+    insta::assert_snapshot!(an_app("session = { recheck = \"15m\", max_staleness = \"5s\", outage_grace = \"1h\" }"), @r#"
+    error: `recheck` is not in this version
+     --> vestibule.toml:2:13
+      |
+    2 | session = { recheck = "15m", max_staleness = "5s", outage_grace = "1h" }
+      |             ^^^^^^^
+      |
+      = help: remove it; what it is for comes with a later version
+
+    error: `max_staleness` is not in this version
+     --> vestibule.toml:2:30
+      |
+    2 | session = { recheck = "15m", max_staleness = "5s", outage_grace = "1h" }
+      |                              ^^^^^^^^^^^^^
+      |
+      = help: remove it; what it is for comes with a later version
+
+    error: `outage_grace` is not in this version
+     --> vestibule.toml:2:52
+      |
+    2 | session = { recheck = "15m", max_staleness = "5s", outage_grace = "1h" }
+      |                                                    ^^^^^^^^^^^^
+      |
+      = help: remove it; what it is for comes with a later version
+
+    the configuration has 3 faults
+    "#);
+}
+
+#[test]
+fn the_callback_is_no_sign_out() {
+    insta::assert_snapshot!(an_app("callback_path = \"/cb\"\nlogout_paths = [\"/cb\"]"), @r#"
+    error: this path of `logout_paths` is the `callback_path`
+     --> vestibule.toml:3:17
+      |
+    3 | logout_paths = ["/cb"]
+      |                 ^^^^^
+      |
+      = note: sign-ins end there: no request to it reaches the app
+      = help: write the path at which the app itself signs people out
 
     the configuration has 1 fault
     "#);
