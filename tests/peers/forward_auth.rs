@@ -39,12 +39,23 @@ fn sample(name: &str, places: &[(&str, &str)]) -> String {
     })
 }
 
-/// What has to be in place before the proxy: us, who know it by its address, and the app, which only it knows.
+/// Another app's host, at the same address: everything is public there.
+fn blog(front: SocketAddr) -> String {
+    format!("localhost:{}", front.port())
+}
+
+/// What has to be in place before the proxy: us, who know it by its address and know another app besides, and the
+/// app, which only the proxy knows.
 async fn behind(front: SocketAddr) -> (Deployment, crate::provider::Provider, SocketAddr) {
+    let blog = format!(
+        "[[app]]\nid = \"blog\"\npublic_url = \"http://{}\"\n[app.access]\npolicy = \"anyone\"\n\
+         [[app.route]]\npath = \"/**\"\naccess = \"public\"\n",
+        blog(front)
+    );
     let plan = Plan::usual()
         .server("trusted_proxies = [\"127.0.0.1/32\"]")
         .upstream("")
-        .routes("[[app.route]]\npath = \"/public/**\"\naccess = \"public\"\n")
+        .routes(&format!("[[app.route]]\npath = \"/public/**\"\naccess = \"public\"\n{blog}"))
         .public_url(&format!("http://{front}"));
     let listen = plan.listen();
     let (deployment, provider) = plan.start_with_provider().await;
@@ -52,12 +63,15 @@ async fn behind(front: SocketAddr) -> (Deployment, crate::provider::Provider, So
 }
 
 async fn nginx(planned: Planned, vestibule: SocketAddr, app: SocketAddr) -> Front {
-    let (vestibule, app) = (vestibule.to_string(), app.to_string());
+    let (vestibule, app, host) = (vestibule.to_string(), app.to_string(), planned.address.ip().to_string());
+    let port = ("$server_name", "$server_name:$server_port");
     let places = [
         (VESTIBULE, vestibule.as_str()),
         (APP, &app),
-        ("listen 443 ssl;", "listen ADDRESS;"),
+        ("listen 443 ssl", "listen ADDRESS"),
         ("    ssl_certificate     /etc/nginx/tls.crt;\n    ssl_certificate_key /etc/nginx/tls.key;\n", ""),
+        port,
+        ("wiki.example.com", &host),
     ];
     Front::Nginx(planned.start(&sample("nginx.conf", &places)).await)
 }
@@ -79,7 +93,9 @@ async fn caddy(address: SocketAddr, vestibule: SocketAddr, app: SocketAddr) -> F
 
 async fn haproxy(address: SocketAddr, vestibule: SocketAddr, app: SocketAddr) -> Front {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (vestibule, app, listen) = (vestibule.to_string(), app.to_string(), address.to_string());
+    let (vestibule, app, listen, host) =
+        (vestibule.to_string(), app.to_string(), address.to_string(), address.ip().to_string());
+    let forwarded_host = format!("X-Forwarded-Host {address}");
     let (lua, file) = (folder.path().join("vestibule.lua"), folder.path().join("haproxy.cfg"));
     fs::write(&lua, sample("vestibule.lua", &[(VESTIBULE, &vestibule)])).expect("a file in a folder of our own");
     let places = [
@@ -87,6 +103,8 @@ async fn haproxy(address: SocketAddr, vestibule: SocketAddr, app: SocketAddr) ->
         (APP, &app),
         ("/etc/haproxy/vestibule.lua", lua.to_str().expect("a plain path")),
         (":443 ssl crt /etc/haproxy/wiki.pem alpn h2,http/1.1", &listen),
+        ("X-Forwarded-Host wiki.example.com", &forwarded_host),
+        ("wiki.example.com", &host),
     ];
     fs::write(&file, sample("haproxy.cfg", &places)).expect("a file in a folder of our own");
     let process = Process::start("haproxy", Command::new("haproxy").args(["-W", "-db", "-f"]).arg(&file));
@@ -138,6 +156,7 @@ async fn whom_it_should_gets_through(deployment: &Deployment, vestibule: SocketA
     a_deep_link_is_reached_by_signing_in(deployment).await;
     what_a_visitor_makes_up_does_not_arrive(deployment).await;
     who_is_not_admitted_is_told_so(deployment).await;
+    another_apps_rules_do_not_open_this_one(deployment).await;
     nobody_gets_around_the_question(deployment).await;
     // Past the proxy there is no way either.
     let direct = curl(&["--header", "Host: x", &format!("http://{vestibule}/public/page")]).await;
@@ -207,6 +226,34 @@ async fn who_is_not_admitted_is_told_so(deployment: &Deployment) {
         assert_eq!(answer.header("www-authenticate"), challenge, "{answer:?}");
     }
     assert_eq!(deployment.app.asked().len(), before);
+}
+
+/// The host says which app is judged, and the proxy always asks this one.
+async fn another_apps_rules_do_not_open_this_one(deployment: &Deployment) {
+    let before = deployment.app.asked().len();
+    let wiki = deployment.origin.trim_start_matches("http://");
+    let blog = blog(wiki.parse().expect("an address"));
+    let (at_wiki, at_blog) = (format!("http://{wiki}/secret"), format!("http://{blog}/secret"));
+    for (host, target) in [
+        (&*blog, "/secret"),
+        (&blog, &at_wiki),
+        (wiki, &at_blog),
+        (&blog.to_uppercase(), "/secret"),
+        ("localhost", "/secret"),
+        (&format!("{wiki},{blog}"), "/secret"),
+        (&format!("{blog},{wiki}"), "/secret"),
+    ] {
+        let host = format!("Host: {host}");
+        for more in ["X-Other: 1", &format!("X-Forwarded-Host: {blog}"), &format!("Forwarded: host=\"{blog}\"")] {
+            let arguments = ["--request-target", target, "--header", &host, "--header", more];
+            let answer = ask(&Visitor::default(), &arguments, &deployment.url("/secret")).await;
+            // Caddy has nothing to say where it knows no site: 200, and no byte.
+            assert!(answer.status >= 400 || answer.body.is_empty(), "{host} {target} {more}: {answer:?}");
+            let is_anothers = target == "/secret" && !host.contains(wiki);
+            assert!(!is_anothers || answer.status == 421 || answer.body.is_empty(), "{host} {more}: {answer:?}");
+            assert_eq!(deployment.app.asked().len(), before, "{host} {target} {more}: {answer:?}");
+        }
+    }
 }
 
 /// Every row is anonymous and may at most be sent to sign in.

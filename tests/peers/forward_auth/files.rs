@@ -85,6 +85,7 @@ async fn each_file_copies_and_clears_what_the_answer_has() {
     let nginx = sample("nginx.conf", &[]);
     let copied: Names = after(&nginx, "$upstream_http_").iter().map(|name| name.replace('_', "-")).collect();
     assert_eq!(copied, names, "nginx.conf");
+    assert!(!nginx.contains("$http_host"), "nginx.conf: a visitor chooses the app that is judged");
     let set = after(&nginx, "proxy_set_header ");
     assert!(names.is_subset(&set), "nginx.conf: {set:?}");
 
@@ -144,6 +145,13 @@ fn traefik_and_envoy_ask_as_the_others_do() {
     let routers = &traefik["http"]["routers"];
     assert_eq!(texts(&routers["wiki"]["middlewares"], "").len(), 2);
     assert_eq!(routers["wiki"]["middlewares"][1], "ask-vestibule", "after what the visitor claims has been dropped");
+    for (name, router) in routers.as_object().expect("routers") {
+        let rule = router["rule"].as_str().expect("a rule");
+        assert!(rule.starts_with("Host(`wiki.example.com`)") && !rule.contains("||"), "{name}: {rule}");
+        assert_eq!(router["middlewares"][0], "drop-what-visitors-claim", "{name}");
+    }
+    let claims = &traefik["http"]["middlewares"]["drop-what-visitors-claim"]["headers"]["customRequestHeaders"];
+    assert_eq!(claims["X-Forwarded-Host"], "wiki.example.com", "whoever is believed");
     let rule = routers["vestibule"]["rule"].as_str().expect("a rule");
     assert!(rule.ends_with("PathPrefix(`/_vestibule/`) && !Path(`/_vestibule/auth`)"), "{rule}");
 
@@ -171,7 +179,10 @@ fn traefik_and_envoy_ask_as_the_others_do() {
     let order: Vec<_> = filters.iter().filter_map(|filter| filter["name"].as_str()).collect();
     let expected = ["header_mutation", "ext_authz", "router"].map(|name| format!("envoy.filters.http.{name}"));
     assert_eq!(order, expected);
-    let routes = manager["route_config"]["virtual_hosts"][0]["routes"].as_array().expect("routes");
+    let hosts = manager["route_config"]["virtual_hosts"].as_array().expect("hosts");
+    assert_eq!(hosts.len(), 1);
+    assert_eq!(hosts[0]["domains"], serde_json::json!(["wiki.example.com", "wiki.example.com:*"]));
+    let routes = hosts[0]["routes"].as_array().expect("routes");
     assert_eq!(routes[0]["match"]["path"], "/_vestibule/auth");
     assert!(routes[0].get("typed_per_filter_config").is_none(), "a visitor's question is asked about, and refused");
 }
