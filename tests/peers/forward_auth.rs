@@ -7,13 +7,18 @@
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::{
     address::own_address,
     curl::{Curled, curl},
     deployment::{Deployment, Plan},
     nginx::{Nginx, Planned},
-    process::Process,
+    process::{PATIENCE, Process},
     visitor::Visitor,
 };
 
@@ -65,11 +70,14 @@ async fn behind(front: SocketAddr) -> (Deployment, crate::provider::Provider, So
 async fn nginx(planned: Planned, vestibule: SocketAddr, app: SocketAddr) -> Front {
     let (vestibule, app, host) = (vestibule.to_string(), app.to_string(), planned.address.ip().to_string());
     let port = ("$server_name", "$server_name:$server_port");
+    let headers = planned.folder().join("nginx-headers.conf");
+    fs::write(&headers, sample("nginx-headers.conf", &[port])).expect("a file in a folder of our own");
     let places = [
         (VESTIBULE, vestibule.as_str()),
         (APP, &app),
         ("listen 443 ssl", "listen ADDRESS"),
         ("    ssl_certificate     /etc/nginx/tls.crt;\n    ssl_certificate_key /etc/nginx/tls.key;\n", ""),
+        ("/etc/nginx/nginx-headers.conf", headers.to_str().expect("a plain path")),
         port,
         ("wiki.example.com", &host),
     ];
@@ -136,14 +144,51 @@ async fn haproxy_asks_and_lets_through_whom_it_should() {
     whom_it_should_gets_through(&deployment, vestibule).await;
 }
 
-/// Identity headers that a visitor makes up, in the spellings that an app may take for them.
-const FORGED: [&str; 6] = [
-    "X-Forwarded-User: mallory",
-    "X-Forwarded-Groups: admins",
-    "X-Forwarded-Preferred-Username: mallory",
-    "X_Forwarded_User: mallory",
-    "X-Forwarded_Groups: admins",
-    "Connection: X-Forwarded-User",
+/// What nobody but the proxy and Vestibule may say to the app (contract section 6), in Vestibule's spelling.
+const NOT_THE_VISITORS: [&str; 32] = [
+    // Who they are.
+    "remote-email",
+    "remote-groups",
+    "remote-name",
+    "remote-user",
+    "x-auth-request-access-token",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-auth-request-user",
+    "x-forwarded-access-token",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-forwarded-user",
+    "x-remote-groups",
+    "x-remote-user",
+    "x-vestibule-assertion",
+    // Which request it is, and where it comes from.
+    "forwarded",
+    "x-forwarded-client-cert",
+    "x-forwarded-method",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+/// Other spellings that an app may take for some of these, and what would have the proxy's own dropped.
+const SPELLINGS: [&str; 5] = [
+    "X_Forwarded_User: forged",
+    "X-Forwarded_Groups: forged",
+    "X-Forwarded-For: 192.0.2.66",
+    "X-Forwarded-Host: forged",
+    "Connection: X-Forwarded-User, Remote-User",
 ];
 
 /// Asks with curl as this visitor.
@@ -155,6 +200,8 @@ async fn ask(visitor: &Visitor, arguments: &[&str], url: &str) -> Curled {
 async fn whom_it_should_gets_through(deployment: &Deployment, vestibule: SocketAddr) {
     a_deep_link_is_reached_by_signing_in(deployment).await;
     what_a_visitor_makes_up_does_not_arrive(deployment).await;
+    our_cookies_are_not_the_apps_business(deployment).await;
+    only_web_sockets_are_more_than_one_request(deployment).await;
     who_is_not_admitted_is_told_so(deployment).await;
     another_apps_rules_do_not_open_this_one(deployment).await;
     nobody_gets_around_the_question(deployment).await;
@@ -194,7 +241,12 @@ async fn a_deep_link_is_reached_by_signing_in(deployment: &Deployment) {
 async fn what_a_visitor_makes_up_does_not_arrive(deployment: &Deployment) {
     let (ada, _) = signed_in(deployment, "ada").await;
     let nobody = Visitor::default();
-    let forged: Vec<_> = FORGED.iter().flat_map(|line| ["--header", line]).collect();
+    let named = NOT_THE_VISITORS.iter().map(|name| format!("{name}: forged"));
+    // Every byte but `-`, letters and digits that a name may have (RFC 9110 §5.6.2).
+    let odd = "!#$%&'*+.^_`|~".chars().map(|odd| format!("X{odd}Forwarded-User: forged"));
+    let lines: Vec<_> = named.chain(odd).collect();
+    let lines = lines.iter().map(String::as_str).chain(SPELLINGS);
+    let forged: Vec<_> = lines.flat_map(|line| ["--header", line]).collect();
     for (visitor, target, user) in
         [(&ada, "/forged", Some("ada")), (&ada, "/public/forged", None), (&nobody, "/public/forged", None)]
     {
@@ -204,9 +256,64 @@ async fn what_a_visitor_makes_up_does_not_arrive(deployment: &Deployment) {
         let told = |name| asked.header(name).filter(|value| !value.is_empty());
         assert_eq!(told("x-forwarded-user"), user, "{target}: {asked:?}");
         assert_eq!(told("x-forwarded-groups"), user.map(|_| "admins,staff"), "{target}: {asked:?}");
-        let odd = asked.headers.keys().find(|name| name.as_str().contains('_'));
-        assert_eq!(odd, None, "{target}: {asked:?}");
+        assert_eq!(told("x-forwarded-for"), Some("127.0.0.1"), "{target}: {asked:?}");
+        assert_eq!(told("x-real-ip"), Some("127.0.0.1"), "{target}: {asked:?}");
+        for (name, value) in &asked.headers {
+            let plain = name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
+            assert!(plain && !value.contains("forged"), "{target}: {name} in {asked:?}");
+            assert!(name != "connection" || !value.contains("user"), "{target}: {asked:?}");
+        }
     }
+}
+
+/// Threat 51, in all the names that Vestibule gives its cookies.
+async fn our_cookies_are_not_the_apps_business(deployment: &Deployment) {
+    for (target, sent, left) in [
+        ("/public/1", "vestibule=a", ""),
+        ("/public/2", "__Host-vestibule=a; own=1", "own=1"),
+        (
+            "/public/3",
+            "own=1; __Secure-vestibule-w=a; vestibule-attempt-x=b; __Host-vestibule=c; more=2",
+            "own=1; more=2",
+        ),
+        ("/public/4", "vestibule=a; own=1; __Secure-vestibule-w.attempt-x=b", "own=1"),
+        ("/public/5", "vestibules=1;my-vestibule=2; vestibule2=3", "vestibules=1;my-vestibule=2; vestibule2=3"),
+    ] {
+        let answer = curl(&["--header", &format!("Cookie: {sent}"), &deployment.url(target)]).await;
+        assert_eq!(answer.status, 200, "{sent}: {answer:?}");
+        let asked = deployment.app.asked_for(target);
+        let told = asked.header("cookie").unwrap_or_default().trim_end_matches("; ").trim_end_matches(';');
+        assert_eq!(told, left, "{sent}");
+    }
+    // nginx counts the places, and keeps none of the cookies where it cannot be sure.
+    let scattered = "vestibule=a; own=1; vestibule-x=b; own=2; __Host-vestibule=c; own=3; __Secure-vestibule=d";
+    let answer = curl(&["--header", &format!("Cookie: {scattered}"), &deployment.url("/public/6")]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let asked = deployment.app.asked_for("/public/6");
+    assert!(!asked.header("cookie").unwrap_or_default().contains("vestibule"), "{asked:?}");
+}
+
+/// Of another protocol's requests, h2c's say, nobody would be asked about the second.
+async fn only_web_sockets_are_more_than_one_request(deployment: &Deployment) {
+    let answer = curl(&["--http2", &deployment.url("/public/h2c")]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let asked = deployment.app.asked_for("/public/h2c");
+    assert_eq!(asked.header("upgrade"), None, "{asked:?}");
+
+    let host = deployment.origin.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(host).await.expect("the proxy listens");
+    let handshake = format!(
+        "GET /public/echo HTTP/1.1\r\nHost: {host}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+         Origin: {}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        deployment.origin
+    );
+    socket.write_all(handshake.as_bytes()).await.expect("it reads");
+    let mut start = [0; 12];
+    timeout(PATIENCE, socket.read_exact(&mut start)).await.expect("it answers").expect("in full");
+    assert_eq!(String::from_utf8_lossy(&start), "HTTP/1.1 101");
+    let asked = deployment.app.asked_for("/public/echo");
+    assert_eq!(asked.header("upgrade"), Some("websocket"), "in the proxy's words: {asked:?}");
 }
 
 async fn who_is_not_admitted_is_told_so(deployment: &Deployment) {
