@@ -263,6 +263,10 @@ fn read_app(
     let scope = Scope { all: providers, own: own_providers.as_deref().map_err(|reported| *reported) };
     let open_to_public = section.flag("open_to_public", false);
     let answers = answers::read_answers(section);
+    let means_something = match &upstream {
+        Ok(None) => forward_auth::check(section, answers.as_ref().ok()),
+        _ => Ok(()),
+    };
     let mut policy_place = section.place();
     let access = section.table("access", "app.access", |section| {
         policy_place = section.place_of("policy").unwrap_or(section.place());
@@ -278,9 +282,7 @@ fn read_app(
     let (public_url, hosts, (paths, callback)) = (public_url?, hosts?, paths?);
     let (id, upstream, headers) = (AppId::new(id?.value), upstream?, headers?);
     let ((access, routes), answers, sign_out) = (rules?, answers?, sign_out?);
-    if upstream.is_none() {
-        forward_auth::check(section, &answers)?;
-    }
+    means_something?;
     headers::warn(section, &headers, upstream.as_ref().map(|upstream| &upstream.value), &routes);
     paths::warn_of_doubled_paths(section, &public_url, &routes);
     Ok(Draft {

@@ -32,7 +32,8 @@ pub(super) fn is_secret_key(key: &str) -> bool {
         word.len().abs_diff(secret.len()) <= SLIPS && strsim::damerau_levenshtein(word, secret) <= SLIPS
     };
     let misspelt = |word: &str| SECRETS.iter().any(|secret| is_near(word, secret));
-    SECRETS.iter().any(|secret| key.contains(secret)) || key.split(['_', '-']).any(misspelt)
+    // `[keys]` holds nothing else, and whoever writes a list there means the ring.
+    key == "keys" || SECRETS.iter().any(|secret| key.contains(secret)) || key.split(['_', '-']).any(misspelt)
 }
 
 /// The same for variables of the environment, where `KEY` is no name of a file.
@@ -58,7 +59,7 @@ fn assigned_secrets(text: &str, bytes: &mut [u8]) {
         let value = from + text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len();
         let rest = &text[value..];
         let in_set = below_set || equals < set_ends || parts(key).any(|name| name == "set");
-        let is_secret = below_secret
+        let is_secret = (below_secret && !key.ends_with("_file"))
             || parts(key).any(is_secret_key)
             || (in_set && !rest.starts_with('{') && is_secret_in_set(key));
         // No path has several lines: that is the content, put in the wrong place.
@@ -198,6 +199,8 @@ mod tests {
             ("secret = { a = [\"}\\\"]\"],\nb = 1 }, id = 1", "secret = ***************\n*******, id = 1"),
             ("secret = [\n'K1\nid = 1", "secret = *\n***\n******"),
             ("[keys.secret] # x\na = 'K'\n[x]\nid = 1", "[keys.secret] # x\na = ***\n[x]\nid = 1"),
+            ("keys = [\n'K1']\nid = 1", "keys = *\n*****\nid = 1"),
+            ("[keys]\ncurrent = 'K1'\nsecret_file = 'ring'", "[keys]\ncurrent = ****\nsecret_file = 'ring'"),
             ("client_secret.value = \"s3\"", "client_secret.value = ****"),
             ("client_secret_file = [\n'K1']", "client_secret_file = *\n*****"),
         ] {

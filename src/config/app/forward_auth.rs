@@ -20,7 +20,7 @@ const KEYS: [(&[&str], &str); 6] = [
 ];
 
 /// Refuses what means nothing for an app that has no `upstream`.
-pub(super) fn check(app: &Section<'_>, answers: &Answers) -> Reading<()> {
+pub(super) fn check(app: &Section<'_>, answers: Option<&Answers>) -> Reading<()> {
     let mut outcome = Ok(());
     let mut refuse = |path: &[&str], what: &str, why: &str, help: &str| {
         let Some(place) = app.place_at(path) else { return };
@@ -31,7 +31,7 @@ pub(super) fn check(app: &Section<'_>, answers: &Answers) -> Reading<()> {
         let help = "remove it and see to it in the proxy in front, or write `upstream`";
         refuse(path, &format!("`{}`", path.join(".")), why, help);
     }
-    if answers.cors_preflight == CorsPreflight::Forward {
+    if answers.is_some_and(|answers| answers.cors_preflight == CorsPreflight::Forward) {
         refuse(
             &["cors_preflight"],
             "`cors_preflight` = \"forward\"",

@@ -138,7 +138,7 @@ cache = "as_is"
 logout_paths = ["/logout"]
 cors_preflight = "forward"
 limits = { body_bytes = "1MiB" }
-headers = { drop = ["X-Debug"] }
+headers = { drop = ["X-Debug"], preset = "all" }
 "#), @r#"
     error: `strip_path` means nothing without `upstream`
      --> vestibule.toml:3:14
@@ -197,12 +197,18 @@ headers = { drop = ["X-Debug"] }
     error: `headers.drop` means nothing without `upstream`
      --> vestibule.toml:9:20
       |
-    9 | headers = { drop = ["X-Debug"] }
+    9 | headers = { drop = ["X-Debug"], preset = "all" }
       |                    ^^^^^^^^^^^
       |
       = note: the proxy in front hands the request on, with whatever the visitor sent
       = help: remove it and see to it in the proxy in front, or write `upstream`
 
-    the configuration has 7 faults
+    error: `preset` must be "forwarded" or "auth_request" or "remote" or "none"
+     --> vestibule.toml:9:42
+      |
+    9 | headers = { drop = ["X-Debug"], preset = "all" }
+      |                                          ^^^^^
+
+    the configuration has 8 faults
     "#);
 }
