@@ -30,7 +30,7 @@ use crate::{
     seal::KeyRing,
     session::{
         Home, Sessions,
-        cookie::{CookieNames, Keep},
+        cookie::{CookieNames, Keep, upstream::Family},
     },
     store::MemoryStore,
     upstream::Connector,
@@ -57,6 +57,9 @@ pub(super) struct Composed {
     pub(super) config: Arc<Config>,
     pub(super) apps: Arc<Apps>,
     pub(super) parties: Vec<Party>,
+    /// Each `cookie_name` of this process so far: browsers send the old ones too, and no app may read them. A process
+    /// that starts knows none, and need not: the sessions of the one before it are gone.
+    cookie_names: Vec<String>,
 }
 
 impl Composer {
@@ -92,6 +95,8 @@ impl Composer {
             config.providers.iter().map(|provider| self.party(provider, before)).collect::<Result<Vec<_>, _>>()?;
         let signer = Arc::new(AssertionSigner::new(&ring, self.background.clone()));
         let pages = Arc::new(Pages::new(&config.server.prefix));
+        let cookie_names = cookie_names(&config, before);
+        let own_cookies = Family::of_all(cookie_names.iter().map(String::as_str));
         let mut connectors = Connectors(before.iter().flat_map(|before| before.apps.iter()).collect());
         let apps = config.apps.iter().zip(Origins::of(&config)).enumerate().map(|(place, (app, origins))| {
             let premises = Arc::clone(&origins.premises);
@@ -128,7 +133,7 @@ impl Composer {
                 },
                 premises,
                 logout_paths: LogoutPaths::new(&app.sign_out.paths),
-                front: Front::new(app, &rules, &signer),
+                front: Front::new(app, &rules, &signer).keeping_back(own_cookies.clone()),
                 rules,
                 login,
                 connector: connectors
@@ -147,7 +152,7 @@ impl Composer {
         let tls = server_tls(&config, before).map_err(StartError::Tls)?;
         let server = Arc::clone(&config.server);
         let apps = Apps::new(apps, server, tls, Arc::clone(&self.sessions), pages, sign_ins, meter);
-        Ok(Composed { config: Arc::new(config), apps: Arc::new(apps), parties })
+        Ok(Composed { config: Arc::new(config), apps: Arc::new(apps), parties, cookie_names })
     }
 
     fn ring(&self, config: &Config) -> KeyRing {
@@ -210,6 +215,18 @@ fn server_tls(config: &Config, before: Option<&Composed>) -> io::Result<Option<A
         (Some(tls), _) => tls::server_config(tls, config.apps.iter().map(AsRef::as_ref)).map(Some),
         (None, _) => Ok(None),
     }
+}
+
+/// Those that there were, and what is new.
+fn cookie_names(config: &Config, before: Option<&Composed>) -> Vec<String> {
+    let mut names = before.map(|before| before.cookie_names.clone()).unwrap_or_default();
+    for app in &config.apps {
+        let name = &app.session.cookie.name;
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
 }
 
 /// Among whom a sign-in may be finished that begins at an app: a domain has a dot, and no app's id has one.
