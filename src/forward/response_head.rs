@@ -35,6 +35,7 @@ pub(super) use location::Origins;
 
 impl Front {
     /// With more cookies that stay between us and the browser: what ours were called under earlier configurations.
+    #[must_use]
     pub fn keeping_back(self, own_cookies: Family) -> Self {
         Self { own_cookies, ..self }
     }

@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod kinds;
+mod leftovers;
 mod neighbours;
 mod same_site;
 mod siblings;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Takes a configuration in which one text stands for another.
-async fn replace(stage: &Stage, old: &str, new: &str) {
+pub(crate) async fn replace(stage: &Stage, old: &str, new: &str) {
     let change = |text: &str| {
         assert!(text.contains(old), "{old} is not in the configuration");
         text.replace(old, new)

@@ -252,6 +252,41 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
 }
 
 #[test]
+fn a_name_is_expired_wherever_an_earlier_configuration_may_have_put_it() {
+    let of = |kind: &Kind| -> Vec<String> {
+        let (names, session) = (kind.names(), kind.names().session());
+        let all = names.remove_leftovers(&session).map(|value| value.to_str().expect("ASCII").to_owned());
+        all.map(|value| value.split_once("SameSite=").expect("each has one").1.to_owned()).collect()
+    };
+    let path = Kind { path: "/a/b", ..USUAL };
+    let domain = Kind { domain: Some("example.com"), ..USUAL };
+    assert_eq!(of(&USUAL), ["None; Partitioned; Secure; Path=/; Max-Age=0"]);
+    assert_eq!(of(&Kind { same_site: SameSite::None, ..USUAL }), ["Lax; Secure; Path=/; Max-Age=0"]);
+    assert_eq!(
+        of(&path),
+        [
+            "Lax; Secure; Path=/; Max-Age=0",
+            "Lax; Secure; Path=/a; Max-Age=0",
+            "None; Partitioned; Secure; Path=/a/b; Max-Age=0",
+        ]
+    );
+    assert_eq!(of(&Kind { scheme: Scheme::Http, ..path }), ["Lax; Path=/; Max-Age=0", "Lax; Path=/a; Max-Age=0"]);
+    assert_eq!(
+        of(&domain),
+        [
+            "Lax; Secure; Path=/; Max-Age=0",
+            "Lax; Secure; Path=/; Domain=wiki.example.com; Max-Age=0",
+            "None; Partitioned; Secure; Path=/; Domain=example.com; Max-Age=0",
+        ],
+        "and nothing for `com`"
+    );
+    assert_eq!(
+        of(&Kind { scheme: Scheme::Http, ..USUAL }),
+        ["Lax; Path=/; Domain=wiki.example.com; Max-Age=0", "Lax; Path=/; Domain=example.com; Max-Age=0"]
+    );
+}
+
+#[test]
 fn threats_79_to_82_no_kind_of_cookie_is_taken_for_another_or_from_two() {
     let secret = CookieSecret::generate(&random());
     let mine = BASE64URL_NOPAD.encode(secret.expose());
