@@ -150,16 +150,18 @@ impl CookieNames {
                 (Scheme::Https, Scope::Path(_) | Scope::Domain(_)) => "__Secure-",
             };
             match scope {
-                Scope::Path(_) => (format!("{prefix}{}-{app}", cookie.name), '.'),
-                Scope::Host | Scope::Domain(_) => (format!("{prefix}{}", cookie.name), '-'),
+                Scope::Path(_) => (format!("{prefix}{}-{app}", cookie.name), "."),
+                Scope::Host | Scope::Domain(_) => (format!("{prefix}{}", cookie.name), "-"),
             }
         };
-        // After an app's id comes what no id has, so that none ends like another's attempt.
+        // After an app's id comes what no id has, so that none ends like another's attempt. Over http `NAME-loop`
+        // is the session of an app that is called so: a loop marker has the dot everywhere.
         let (sign_in, dash) = base(&narrow);
+        let dot = if dash == "." { "." } else { "-." };
         Self {
             session: base(&wide).0,
             attempt_prefix: format!("{sign_in}{dash}attempt-"),
-            loop_marker: format!("{sign_in}{dash}loop"),
+            loop_marker: format!("{sign_in}{dot}loop"),
             for_session: Attributes::new(public_url, wide, cookie.same_site).once_with_another_same_site(),
             // The provider leads back by a top-level navigation, which has them.
             for_sign_in: Attributes::new(public_url, narrow, SameSite::Lax),

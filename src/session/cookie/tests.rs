@@ -156,7 +156,7 @@ fn set_cookie_values_carry_every_attribute_that_protects_them() {
         ),
         (
             https.set(&https.loop_marker(), &[0; 3], week),
-            "__Host-vestibule-loop=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800",
+            "__Host-vestibule-.loop=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800",
         ),
         (https.remove(&https.session()), "__Host-vestibule=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"),
         (http.remove(&http.session()), "vestibule=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"),
@@ -196,7 +196,7 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
             &shared,
             "__Secure-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
             "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
-            "__Host-vestibule-loop",
+            "__Host-vestibule-.loop",
         ),
         (
             &Kind { path: "/wiki", ..shared },
@@ -208,19 +208,19 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
             &by_one_callback,
             "__Secure-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
             "__Secure-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
-            "__Secure-vestibule-loop",
+            "__Secure-vestibule-.loop",
         ),
         (
             &named,
             "__Host-Sid=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
             "__Host-Sid-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
-            "__Host-Sid-loop",
+            "__Host-Sid-.loop",
         ),
         (
             &framed,
             "__Host-vestibule=AAAA; HttpOnly; SameSite=None; Partitioned; Secure; Path=/",
             "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
-            "__Host-vestibule-loop",
+            "__Host-vestibule-.loop",
         ),
         (
             &Kind { scheme: Scheme::Http, ..below },
@@ -232,7 +232,7 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
             &Kind { scheme: Scheme::Http, ..by_one_callback },
             "vestibule=AAAA; HttpOnly; SameSite=Lax; Path=/; Domain=example.com",
             "vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Path=/; Domain=example.com",
-            "vestibule-loop",
+            "vestibule-.loop",
         ),
     ];
     for (kind, session, attempt, loop_marker) in cases {
