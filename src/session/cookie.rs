@@ -168,6 +168,15 @@ impl CookieNames {
         }
     }
 
+    /// Of an app that has been below these paths before, under the same names.
+    #[must_use]
+    pub fn moved_from(mut self, paths: &[&str]) -> Self {
+        for attributes in [&mut self.for_session, &mut self.for_sign_in] {
+            attributes.add_paths(paths);
+        }
+        self
+    }
+
     /// The session's name.
     pub fn session(&self) -> CookieName {
         CookieName { text: self.session.clone(), kind: Kind::Session }
@@ -256,6 +265,18 @@ impl Attributes {
         let elsewhere = leftovers::scopes(public_url, &scope);
         let leftovers = elsewhere.into_iter().map(|scope| (scope, same_site)).collect();
         Self { scheme: public_url.scheme, scope, same_site, leftovers }
+    }
+
+    fn add_paths(&mut self, paths: &[&str]) {
+        // The names are others where there is no path.
+        if !matches!(self.scope, Scope::Path(_)) {
+            return;
+        }
+        for scope in paths.iter().filter(|path| !path.is_empty()).map(|path| Scope::Path((*path).to_owned())) {
+            if scope != self.scope && self.leftovers.iter().all(|(known, _)| *known != scope) {
+                self.leftovers.push((scope, self.same_site));
+            }
+        }
     }
 
     /// One that may have been partitioned before, or not, as `same_site` was.

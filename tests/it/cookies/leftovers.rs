@@ -16,32 +16,45 @@ struct Move {
     /// The app's path and the session's name afterwards.
     path: &'static str,
     session: &'static str,
+    /// A page that gets the cookies of both.
+    page: &'static str,
 }
 
-const MOVES: [Move; 4] = [
+const MOVES: [Move; 5] = [
     Move {
         before: || Stage::builder().public_path("/wiki"),
         change: ["/wiki\"", "/wiki/v2\""],
         path: "/wiki/v2",
         session: "vestibule-wiki",
+        page: "/page",
     },
     Move {
         before: || Stage::builder().public_path("/wiki").behind_tls(),
         change: ["/wiki\"", "/wiki/v2/new\""],
         path: "/wiki/v2/new",
         session: "__Secure-vestibule-wiki",
+        page: "/page",
+    },
+    Move {
+        before: || Stage::builder().public_path("/wiki/v2"),
+        change: ["/wiki/v2\"", "/wiki\""],
+        path: "/wiki",
+        session: "vestibule-wiki",
+        page: "/v2/page",
     },
     Move {
         before: || below("example.test"),
         change: ["\"example.test\"", "\"team.example.test\""],
         path: "",
         session: "__Secure-vestibule",
+        page: "/page",
     },
     Move {
         before: || below("team.example.test"),
         change: ["\"team.example.test\"", "\"example.test\""],
         path: "",
         session: "__Secure-vestibule",
+        page: "/page",
     },
 ];
 
@@ -78,7 +91,7 @@ impl Move {
     }
 
     fn sessions(&self, stage: &Stage, browser: &Browser) -> usize {
-        let names = browser.cookie_names(&self.url(stage, "/page"));
+        let names = browser.cookie_names(&self.url(stage, self.page));
         names.iter().filter(|name| *name == self.session).count()
     }
 }
@@ -87,7 +100,7 @@ impl Move {
 async fn a_sign_out_takes_the_session_cookie_from_wherever_an_earlier_configuration_has_put_it() {
     for case in MOVES {
         let (stage, mut browser) = case.start().await;
-        let page = case.url(&stage, "/page");
+        let page = case.url(&stage, case.page);
         assert_eq!(
             browser.open(page.as_str()).await.hops.len(),
             0,
@@ -106,7 +119,7 @@ async fn a_sign_out_takes_the_session_cookie_from_wherever_an_earlier_configurat
 async fn a_stale_session_cookie_that_is_sent_beside_ours_goes_with_the_next_sign_in() {
     for case in MOVES {
         let (stage, mut browser) = case.start().await;
-        let page = case.url(&stage, "/page");
+        let page = case.url(&stage, case.page);
         stage.clock.advance(Duration::from_hours(24 * 30));
         // The second time around the browser has both.
         let landed = browser.open(page.as_str()).await;
