@@ -99,8 +99,11 @@ impl Login {
 
     /// What a browser forgets when somebody signs out.
     fn farewell(&self) -> Vec<HeaderValue> {
-        let ours = [self.cookies.session(), self.cookies.loop_marker()].map(|name| self.cookies.remove(&name));
-        self.expirations.iter().cloned().chain(ours).collect()
+        let mut cookies = self.expirations.clone();
+        for name in [self.cookies.session(), self.cookies.loop_marker()] {
+            cookies.extend(self.cookies.remove_everywhere(&name));
+        }
+        cookies
     }
 
     /// Where a sign-out leads on, by the `state` with which the provider came back; `None` where it

@@ -61,7 +61,11 @@ impl Login {
         }
         let mut redirect = self.begin(begin.provider, begin.target, begin.prompt, 0, begin.headers, None).await?;
         if rounds > 0 && begin.initiative == Initiative::Visitor {
-            redirect.cookies.push(self.cookies.remove(&self.cookies.loop_marker()));
+            redirect.cookies.extend(self.cookies.remove_everywhere(&self.cookies.loop_marker()));
+        }
+        if self.cookies.is_session_disputed(begin.headers) {
+            // Else the one that this sign-in ends with would be disputed too.
+            redirect.cookies.extend(self.cookies.remove_leftovers(&self.cookies.session()));
         }
         if !self.answers_here() {
             // Where this sign-in ends, the app's own cookies are out of reach.
@@ -115,10 +119,12 @@ impl Login {
         Ok(Redirect { location, cookies })
     }
 
-    /// How many sign-ins in a row ended well without the browser showing a session afterwards.
+    /// How many sign-ins in a row ended well without the browser showing a session afterwards. Where the browser
+    /// has several markers the largest counts: a stale one must not hide that this is a loop.
     pub(super) fn rounds(&self, headers: &HeaderMap) -> u32 {
-        let marker = self.cookies.loop_marker().find(headers).and_then(cookie::decode);
-        marker.and_then(|marker| marker.try_into().ok()).map_or(0, u32::from_be_bytes)
+        let marker = self.cookies.loop_marker();
+        let counts = marker.find_all(headers).filter_map(|value| cookie::decode(value)?.try_into().ok());
+        counts.map(u32::from_be_bytes).max().unwrap_or(0)
     }
 
     /// Removes what no longer fits beside a new attempt: first what is no attempt of ours, then the oldest.

@@ -13,7 +13,7 @@
 //! allocates, and normalises what must stay as it is), the `cookie` crate's parser
 //! (it decodes and skips what it dislikes; an attacker picks what it dislikes).
 
-use std::{fmt, time::Duration};
+use std::{fmt, iter, time::Duration};
 
 use aws_lc_rs::digest;
 use cookie::Cookie;
@@ -31,6 +31,7 @@ use crate::{
     session::CookieSecret,
 };
 
+mod leftovers;
 pub mod upstream;
 
 /// Our cookies at one app: what each is called and where it goes. Made at load.
@@ -49,6 +50,8 @@ struct Attributes {
     scheme: Scheme,
     scope: Scope,
     same_site: SameSite,
+    /// Where else a browser may have one of the same name, from an earlier configuration.
+    leftovers: Vec<(Scope, SameSite)>,
 }
 
 /// Which requests have a cookie.
@@ -92,6 +95,11 @@ impl CookieName {
     /// ones are one.
     pub fn find<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
         find(headers, &self.text)
+    }
+
+    /// All its values, still encoded.
+    pub fn find_all<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h [u8]> {
+        pairs(headers).filter(|(name, _)| *name == self.text.as_bytes()).map(|(_, value)| value)
     }
 }
 
@@ -142,20 +150,31 @@ impl CookieNames {
                 (Scheme::Https, Scope::Path(_) | Scope::Domain(_)) => "__Secure-",
             };
             match scope {
-                Scope::Path(_) => (format!("{prefix}{}-{app}", cookie.name), '.'),
-                Scope::Host | Scope::Domain(_) => (format!("{prefix}{}", cookie.name), '-'),
+                Scope::Path(_) => (format!("{prefix}{}-{app}", cookie.name), "."),
+                Scope::Host | Scope::Domain(_) => (format!("{prefix}{}", cookie.name), "-"),
             }
         };
-        // After an app's id comes what no id has, so that none ends like another's attempt.
+        // After an app's id comes what no id has, so that none ends like another's attempt. Over http `NAME-loop`
+        // is the session of an app that is called so: a loop marker has the dot everywhere.
         let (sign_in, dash) = base(&narrow);
+        let dot = if dash == "." { "." } else { "-." };
         Self {
             session: base(&wide).0,
             attempt_prefix: format!("{sign_in}{dash}attempt-"),
-            loop_marker: format!("{sign_in}{dash}loop"),
-            for_session: Attributes { scheme: public_url.scheme, scope: wide, same_site: cookie.same_site },
+            loop_marker: format!("{sign_in}{dot}loop"),
+            for_session: Attributes::new(public_url, wide, cookie.same_site).once_with_another_same_site(),
             // The provider leads back by a top-level navigation, which has them.
-            for_sign_in: Attributes { scheme: public_url.scheme, scope: narrow, same_site: SameSite::Lax },
+            for_sign_in: Attributes::new(public_url, narrow, SameSite::Lax),
         }
+    }
+
+    /// Of an app that has been below these paths before, under the same names.
+    #[must_use]
+    pub fn moved_from(mut self, paths: &[&str]) -> Self {
+        for attributes in [&mut self.for_session, &mut self.for_sign_in] {
+            attributes.add_paths(paths);
+        }
+        self
     }
 
     /// The session's name.
@@ -183,6 +202,14 @@ impl CookieNames {
         self.session_value(headers).and_then(CookieSecret::parse)
     }
 
+    /// Whether the browser sends different values of the session cookie, so that none of them counts.
+    pub fn is_session_disputed(&self, headers: &HeaderMap) -> bool {
+        let name = self.session();
+        let mut values = name.find_all(headers);
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    }
+
     /// The attempts that are open in this browser, in its order.
     pub fn attempts<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = AttemptCookie<'h>> {
         let prefix = self.attempt_prefix.as_bytes();
@@ -206,34 +233,95 @@ impl CookieNames {
         self.set_cookie(name, "", Some(Duration::ZERO))
     }
 
+    /// The same, and others for wherever an earlier configuration may have put one of this name: the browser
+    /// keeps it beside ours and sends both.
+    pub fn remove_everywhere(&self, name: &CookieName) -> impl Iterator<Item = HeaderValue> {
+        iter::once(self.remove(name)).chain(self.remove_leftovers(name))
+    }
+
+    /// Only those others.
+    pub fn remove_leftovers(&self, name: &CookieName) -> impl Iterator<Item = HeaderValue> {
+        let attributes = self.attributes(name);
+        let places = attributes.leftovers.iter();
+        places
+            .map(|(scope, same_site)| set_cookie(name, "", Some(Duration::ZERO), attributes.scheme, scope, *same_site))
+    }
+
     fn set_cookie(&self, name: &CookieName, value: &str, max_age: Option<Duration>) -> HeaderValue {
-        let Attributes { scheme, scope, same_site } = match name.kind {
+        let Attributes { scheme, scope, same_site, .. } = self.attributes(name);
+        set_cookie(name, value, max_age, *scheme, scope, *same_site)
+    }
+
+    fn attributes(&self, name: &CookieName) -> &Attributes {
+        match name.kind {
             Kind::Session => &self.for_session,
             Kind::SignIn => &self.for_sign_in,
-        };
-        let mut cookie = Cookie::new(name.as_str(), value);
-        cookie.set_http_only(true);
-        cookie.set_secure(*scheme == Scheme::Https);
-        match scope {
-            Scope::Host => cookie.set_path("/"),
-            Scope::Path(path) => cookie.set_path(path.as_str()),
-            Scope::Domain(domain) => {
-                cookie.set_path("/");
-                cookie.set_domain(domain.as_str());
-            }
         }
-        match same_site {
-            SameSite::Lax => cookie.set_same_site(cookie::SameSite::Lax),
-            SameSite::None => {
-                cookie.set_same_site(cookie::SameSite::None);
-                cookie.set_partitioned(true);
-            }
-        }
-        if let Some(time) = max_age {
-            cookie.set_max_age(time::Duration::seconds(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)));
-        }
-        HeaderValue::try_from(cookie.to_string()).expect("names, base64url, hosts and paths are visible ASCII")
     }
+}
+
+impl Attributes {
+    fn new(public_url: &PublicUrl, scope: Scope, same_site: SameSite) -> Self {
+        let elsewhere = leftovers::scopes(public_url, &scope);
+        let leftovers = elsewhere.into_iter().map(|scope| (scope, same_site)).collect();
+        Self { scheme: public_url.scheme, scope, same_site, leftovers }
+    }
+
+    fn add_paths(&mut self, paths: &[&str]) {
+        // The names are others where there is no path.
+        if !matches!(self.scope, Scope::Path(_)) {
+            return;
+        }
+        for scope in paths.iter().filter(|path| !path.is_empty()).map(|path| Scope::Path((*path).to_owned())) {
+            if scope != self.scope && self.leftovers.iter().all(|(known, _)| *known != scope) {
+                self.leftovers.push((scope, self.same_site));
+            }
+        }
+    }
+
+    /// One that may have been partitioned before, or not, as `same_site` was.
+    fn once_with_another_same_site(mut self) -> Self {
+        let other = match self.same_site {
+            SameSite::Lax => SameSite::None,
+            SameSite::None => SameSite::Lax,
+        };
+        if self.scheme == Scheme::Https {
+            self.leftovers.push((self.scope.clone(), other));
+        }
+        self
+    }
+}
+
+fn set_cookie(
+    name: &CookieName,
+    value: &str,
+    max_age: Option<Duration>,
+    scheme: Scheme,
+    scope: &Scope,
+    same_site: SameSite,
+) -> HeaderValue {
+    let mut cookie = Cookie::new(name.as_str(), value);
+    cookie.set_http_only(true);
+    cookie.set_secure(scheme == Scheme::Https);
+    match scope {
+        Scope::Host => cookie.set_path("/"),
+        Scope::Path(path) => cookie.set_path(path.as_str()),
+        Scope::Domain(domain) => {
+            cookie.set_path("/");
+            cookie.set_domain(domain.as_str());
+        }
+    }
+    match same_site {
+        SameSite::Lax => cookie.set_same_site(cookie::SameSite::Lax),
+        SameSite::None => {
+            cookie.set_same_site(cookie::SameSite::None);
+            cookie.set_partitioned(true);
+        }
+    }
+    if let Some(time) = max_age {
+        cookie.set_max_age(time::Duration::seconds(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)));
+    }
+    HeaderValue::try_from(cookie.to_string()).expect("names, base64url, hosts and paths are visible ASCII")
 }
 
 /// The bytes behind a value that [`CookieNames::set`] encoded; only the canonical spelling has any.

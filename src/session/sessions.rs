@@ -167,6 +167,11 @@ impl Sessions {
         *longest = longest.longest(times);
     }
 
+    /// Opens every session anew at its next use, and so judges it by the times that its app has by then.
+    pub fn open_anew(&self) {
+        self.cache.invalidate_all();
+    }
+
     /// With another capacity, so that a test can fill it.
     #[cfg(test)]
     pub(crate) fn holding_at_most(self, sessions: u64) -> Self {

@@ -22,6 +22,7 @@ use crate::{
     },
     forward::{AssertionSigner, Front},
     gateway::{App, Apps, LogoutPaths, SignIns},
+    identity::AppId,
     listener::tls,
     login::{self, Login, Origins, Party, Redeemed, SignedOutPlaces},
     meter::ProviderCall,
@@ -30,7 +31,7 @@ use crate::{
     seal::KeyRing,
     session::{
         Home, Sessions,
-        cookie::{CookieNames, Keep},
+        cookie::{CookieNames, Keep, upstream::Family},
     },
     store::MemoryStore,
     upstream::Connector,
@@ -57,6 +58,43 @@ pub(super) struct Composed {
     pub(super) config: Arc<Config>,
     pub(super) apps: Arc<Apps>,
     pub(super) parties: Vec<Party>,
+    past: Past,
+}
+
+/// What our cookies were called and where they were under each configuration of this process so far: browsers still
+/// have them. A process that starts knows nothing of that; the sessions of the one before it are gone, so no secret is
+/// at stake.
+#[derive(Clone, Default)]
+struct Past {
+    /// No app may read what comes by one of these.
+    cookie_names: Vec<String>,
+    /// What an app was below.
+    paths: Vec<(AppId, String)>,
+}
+
+impl Past {
+    /// With what this configuration adds.
+    fn and(mut self, config: &Config) -> Self {
+        for app in &config.apps {
+            let name = &app.session.cookie.name;
+            if !self.cookie_names.contains(name) {
+                self.cookie_names.push(name.clone());
+            }
+            let path = (app.id.clone(), app.public_url.path.clone());
+            if !self.paths.contains(&path) {
+                self.paths.push(path);
+            }
+        }
+        self
+    }
+
+    fn own_cookies(&self) -> Family {
+        Family::of_all(self.cookie_names.iter().map(String::as_str))
+    }
+
+    fn paths_of(&self, app: &AppId) -> Vec<&str> {
+        self.paths.iter().filter(|(id, _)| id == app).map(|(_, path)| path.as_str()).collect()
+    }
 }
 
 impl Composer {
@@ -92,6 +130,8 @@ impl Composer {
             config.providers.iter().map(|provider| self.party(provider, before)).collect::<Result<Vec<_>, _>>()?;
         let signer = Arc::new(AssertionSigner::new(&ring, self.background.clone()));
         let pages = Arc::new(Pages::new(&config.server.prefix));
+        let past = before.map(|before| before.past.clone()).unwrap_or_default().and(&config);
+        let own_cookies = past.own_cookies();
         let mut connectors = Connectors(before.iter().flat_map(|before| before.apps.iter()).collect());
         let apps = config.apps.iter().zip(Origins::of(&config)).enumerate().map(|(place, (app, origins))| {
             let premises = Arc::clone(&origins.premises);
@@ -100,7 +140,7 @@ impl Composer {
                 home: Home::of(app),
                 origins,
                 redirect_uri: app.redirect_uri(&config.server.prefix),
-                cookies: CookieNames::of(app),
+                cookies: CookieNames::of(app).moved_from(&past.paths_of(&app.id)),
                 keep_session: match app.session.cookie.persistence {
                     Persistence::UntilBrowserCloses => Keep::UntilBrowserCloses,
                     Persistence::ForLifetime => Keep::For(app.session.times.lifetime),
@@ -128,7 +168,7 @@ impl Composer {
                 },
                 premises,
                 logout_paths: LogoutPaths::new(&app.sign_out.paths),
-                front: Front::new(app, &rules, &signer),
+                front: Front::new(app, &rules, &signer).keeping_back(own_cookies.clone()),
                 rules,
                 login,
                 connector: connectors
@@ -147,7 +187,7 @@ impl Composer {
         let tls = server_tls(&config, before).map_err(StartError::Tls)?;
         let server = Arc::clone(&config.server);
         let apps = Apps::new(apps, server, tls, Arc::clone(&self.sessions), pages, sign_ins, meter);
-        Ok(Composed { config: Arc::new(config), apps: Arc::new(apps), parties })
+        Ok(Composed { config: Arc::new(config), apps: Arc::new(apps), parties, past })
     }
 
     fn ring(&self, config: &Config) -> KeyRing {

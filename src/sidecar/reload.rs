@@ -30,8 +30,9 @@ use super::{
 };
 use crate::{
     clock::{Clock, instant},
-    config::{Config, Faults, FilesRead},
+    config::{Config, Faults, FilesRead, SessionTimes},
     gateway::{Current, Worker},
+    identity::AppId,
     meter::{Meter, Reload, WorkerLog},
 };
 
@@ -211,6 +212,10 @@ impl Reloader {
         for (place, successor) in successors.collect::<Vec<_>>() {
             state.replaced.push(place.current.replace(successor));
         }
+        // Not before: a worker of the old configuration would open them by the old times again.
+        if !times(&state.composed.config).eq(times(&composed.config)) {
+            self.composer.sessions.open_anew();
+        }
         self.parties.replace(&composed.parties);
         self.levels.set(&composed.config.log.level);
         state.composed = composed;
@@ -239,4 +244,9 @@ impl Reloader {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long the sessions of each app live.
+fn times(config: &Config) -> impl Iterator<Item = (&AppId, SessionTimes)> {
+    config.apps.iter().map(|app| (&app.id, app.session.times))
 }

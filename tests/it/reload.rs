@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Takes a configuration in which one text stands for another.
-async fn replace(stage: &Stage, old: &str, new: &str) {
+pub(crate) async fn replace(stage: &Stage, old: &str, new: &str) {
     let change = |text: &str| {
         assert!(text.contains(old), "{old} is not in the configuration");
         text.replace(old, new)
@@ -78,6 +78,25 @@ async fn who_is_taken_off_the_list_is_refused_with_the_next_request_and_let_in_a
         assert_eq!(status(&stage, second, &request(&grace)).await, of_grace, "{who} is on the list");
     }
     assert_eq!(stage.upstream.take().len(), 3);
+}
+
+#[tokio::test]
+async fn sessions_in_use_live_by_the_times_of_the_new_configuration() {
+    let stage = Stage::builder().session("idle_timeout = \"8h\"\nlifetime = \"24h\"").start().await;
+    let (old, busy) = (stage.sign_in(&ADA).await, stage.sign_in(&GRACE).await);
+    let mut client = stage.connect().await;
+    let mut used =
+        async |cookie: &str| status(&stage, &mut client, &Request::get("/page").header("Cookie", cookie)).await;
+    let minutes = |minutes| stage.clock.advance(std::time::Duration::from_mins(minutes));
+
+    minutes(40);
+    assert_eq!(used(&busy).await, 200);
+    replace(&stage, "idle_timeout = \"8h\"", "idle_timeout = \"30m\"").await;
+    assert_eq!((used(&old).await, used(&busy).await), (401, 200), "one was not used for 40 minutes");
+    minutes(25);
+    assert_eq!(used(&busy).await, 200);
+    replace(&stage, "lifetime = \"24h\"", "lifetime = \"1h\"").await;
+    assert_eq!(used(&busy).await, 401, "it is 65 minutes old");
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ fn set_cookie_values_carry_every_attribute_that_protects_them() {
         ),
         (
             https.set(&https.loop_marker(), &[0; 3], week),
-            "__Host-vestibule-loop=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800",
+            "__Host-vestibule-.loop=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800",
         ),
         (https.remove(&https.session()), "__Host-vestibule=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"),
         (http.remove(&http.session()), "vestibule=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"),
@@ -196,7 +196,7 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
             &shared,
             "__Secure-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
             "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
-            "__Host-vestibule-loop",
+            "__Host-vestibule-.loop",
         ),
         (
             &Kind { path: "/wiki", ..shared },
@@ -208,19 +208,19 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
             &by_one_callback,
             "__Secure-vestibule=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
             "__Secure-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com",
-            "__Secure-vestibule-loop",
+            "__Secure-vestibule-.loop",
         ),
         (
             &named,
             "__Host-Sid=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
             "__Host-Sid-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
-            "__Host-Sid-loop",
+            "__Host-Sid-.loop",
         ),
         (
             &framed,
             "__Host-vestibule=AAAA; HttpOnly; SameSite=None; Partitioned; Secure; Path=/",
             "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Secure; Path=/",
-            "__Host-vestibule-loop",
+            "__Host-vestibule-.loop",
         ),
         (
             &Kind { scheme: Scheme::Http, ..below },
@@ -232,7 +232,7 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
             &Kind { scheme: Scheme::Http, ..by_one_callback },
             "vestibule=AAAA; HttpOnly; SameSite=Lax; Path=/; Domain=example.com",
             "vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=AAAA; HttpOnly; SameSite=Lax; Path=/; Domain=example.com",
-            "vestibule-loop",
+            "vestibule-.loop",
         ),
     ];
     for (kind, session, attempt, loop_marker) in cases {
@@ -249,6 +249,41 @@ fn each_kind_of_cookie_reaches_as_far_as_its_name_says() {
         assert!(ours.is_set_by(loop_marker.as_bytes()), "{loop_marker}");
         assert_eq!(names.attempts(&headers(&[attempt])).count(), 1, "{attempt}");
     }
+}
+
+#[test]
+fn a_name_is_expired_wherever_an_earlier_configuration_may_have_put_it() {
+    let of = |kind: &Kind| -> Vec<String> {
+        let (names, session) = (kind.names(), kind.names().session());
+        let all = names.remove_leftovers(&session).map(|value| value.to_str().expect("ASCII").to_owned());
+        all.map(|value| value.split_once("SameSite=").expect("each has one").1.to_owned()).collect()
+    };
+    let path = Kind { path: "/a/b", ..USUAL };
+    let domain = Kind { domain: Some("example.com"), ..USUAL };
+    assert_eq!(of(&USUAL), ["None; Partitioned; Secure; Path=/; Max-Age=0"]);
+    assert_eq!(of(&Kind { same_site: SameSite::None, ..USUAL }), ["Lax; Secure; Path=/; Max-Age=0"]);
+    assert_eq!(
+        of(&path),
+        [
+            "Lax; Secure; Path=/; Max-Age=0",
+            "Lax; Secure; Path=/a; Max-Age=0",
+            "None; Partitioned; Secure; Path=/a/b; Max-Age=0",
+        ]
+    );
+    assert_eq!(of(&Kind { scheme: Scheme::Http, ..path }), ["Lax; Path=/; Max-Age=0", "Lax; Path=/a; Max-Age=0"]);
+    assert_eq!(
+        of(&domain),
+        [
+            "Lax; Secure; Path=/; Max-Age=0",
+            "Lax; Secure; Path=/; Domain=wiki.example.com; Max-Age=0",
+            "None; Partitioned; Secure; Path=/; Domain=example.com; Max-Age=0",
+        ],
+        "and nothing for `com`"
+    );
+    assert_eq!(
+        of(&Kind { scheme: Scheme::Http, ..USUAL }),
+        ["Lax; Path=/; Domain=wiki.example.com; Max-Age=0", "Lax; Path=/; Domain=example.com; Max-Age=0"]
+    );
 }
 
 #[test]

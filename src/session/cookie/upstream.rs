@@ -1,9 +1,10 @@
 //! What the upstream may see and set: everything but our cookies (threat 51).
 //!
-//! Ours is a whole [`Family`] of names, in every spelling: `vestibule`, the configured
-//! `cookie_name`, and either with `-…` behind it, with any prefix that browsers know, in
-//! any case. It is wider than what we set, because what another Vestibule on the same
-//! host set, or what the same one set before it was configured anew, is as much a secret.
+//! Ours is a whole [`Family`] of names, in every spelling: `vestibule`, each `cookie_name`
+//! that this process has had, and any of them with `-…` behind it, with any prefix that
+//! browsers know, in any case. It is wider than what we set, because what another Vestibule
+//! on the same host set, or what the same one set before it was configured anew, is as much
+//! a secret: a browser goes on sending it, and at an app that takes the name it opens a session.
 //!
 //! All other bytes stay as they are, in their order: apps sign, count and quote
 //! their cookies in ways that no parser here could foresee.
@@ -30,12 +31,13 @@ pub enum Stripped {
     Nothing,
 }
 
-/// The names that are ours at one app.
+/// The names that are ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
-    /// Of the configured name, in lower case: nearly every cookie of an app is known by its first letter.
-    initial: u8,
-    configured: Box<[u8]>,
+    /// A bit for each character that one may begin with, folded: nearly every cookie of an app is known by its first
+    /// letter.
+    initials: u128,
+    names: Box<[Box<[u8]>]>,
 }
 
 impl Default for Family {
@@ -47,8 +49,20 @@ impl Default for Family {
 impl Family {
     /// The default family and that of `cookie_name`.
     pub fn new(cookie_name: &str) -> Self {
-        let configured: Box<[u8]> = cookie_name.as_bytes().into();
-        Self { initial: configured.first().map_or(b'v', u8::to_ascii_lowercase), configured }
+        Self::of_all([cookie_name])
+    }
+
+    /// The default family and those of all names that `cookie_name` has had.
+    pub fn of_all<'n>(cookie_names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut names: Vec<Box<[u8]>> = vec![DEFAULT.into()];
+        for name in cookie_names {
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(name.as_bytes())) {
+                names.push(name.as_bytes().into());
+            }
+        }
+        let first = names.iter().filter_map(|name| name.first());
+        let initials = first.chain(b"_").fold(0, |initials, first| initials | initial(*first));
+        Self { initials, names: names.into() }
     }
 
     /// Takes our cookies out of one `Cookie` header.
@@ -98,16 +112,20 @@ impl Family {
     fn has(&self, part: &[u8]) -> bool {
         let part = part.trim_ascii_start();
         let Some(first) = part.first() else { return false };
-        let folded = first | 0x20;
-        if *first != b'_' && folded != b'v' && folded != self.initial {
+        if self.initials & initial(*first) == 0 {
             return false;
         }
         let bare = match part {
             [b'_', ..] => PREFIXES.iter().find_map(|prefix| without_prefix(part, prefix)).unwrap_or(part),
             _ => part,
         };
-        is_of(bare, DEFAULT) || is_of(bare, &self.configured)
+        self.names.iter().any(|name| is_of(bare, name))
     }
+}
+
+/// The bit of a character, the same for both cases; characters that share one are told apart later.
+fn initial(first: u8) -> u128 {
+    1 << ((first | 0x20) & 0x7f)
 }
 
 /// Whether a part begins with the name itself, or with one that a dash makes of it.
@@ -256,6 +274,20 @@ mod tests {
             let sent = HeaderValue::from_str(theirs).expect("a header value");
             assert_eq!(family.strip(&sent), Stripped::Unchanged, "{theirs}");
             assert!(!family.is_set_by(theirs.as_bytes()), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn threat_51_each_name_that_was_configured_stays_ours() {
+        let family = Family::of_all(["sso", "Door", "sso", "vestibule"]);
+        for ours in ["sso=x", "__Secure-sso-wiki=x", "door-attempt-abc=x", "__Host-DOOR=x", "vestibule=x"] {
+            let sent = HeaderValue::from_str(&format!("a=1; {ours};  b=\"2")).expect("a header value");
+            assert_eq!(family.strip(&sent), Stripped::Remaining(HeaderValue::from_static("a=1;  b=\"2")), "{ours}");
+            assert!(family.is_set_by(ours.as_bytes()), "{ours}");
+        }
+        for theirs in ["ssos=x", "s=1", "connect.sso=x", "doors=1", "d", "_d=1", "__Host-d=1", "wiki=sso"] {
+            let sent = HeaderValue::from_str(theirs).expect("a header value");
+            assert_eq!(family.strip(&sent), Stripped::Unchanged, "{theirs}");
         }
     }
 

@@ -60,3 +60,20 @@ async fn apps_on_one_host_have_sessions_of_their_own_and_hide_all_of_them_from_u
         assert_eq!((answer.status, stage.upstream.take().len()), (302, 0), "{scheme}");
     }
 }
+
+#[tokio::test]
+async fn an_app_may_be_called_loop() {
+    let more = "[[app]]\nid = \"loop\"\npublic_url = \"http://127.0.0.1:PORT/loop\"\nupstream = \"http://UPSTREAM\"\n\
+                [app.access]\npolicy = \"anyone\"\n";
+    let stage = Stage::builder().more(more).start().await;
+    let url = |path: &str| Url::parse(&stage.url(path)).expect("a URL");
+    stage.provider.register(Client {
+        redirect_uris: vec![url("/_vestibule/callback"), url("/loop/_vestibule/callback")],
+        ..Client::vestibule(CLIENT_ID, CLIENT_SECRET, &stage.public_url)
+    });
+    let mut browser = stage.browser(&ADA);
+    for (path, hops) in [("/page", 3), ("/loop/page", 3), ("/page", 0), ("/loop/page", 0)] {
+        let landed = browser.open(&stage.url(path)).await;
+        assert_eq!((landed.response.status, landed.hops.len()), (200, hops), "{path}: {landed:?}");
+    }
+}

@@ -229,7 +229,7 @@ async fn threat_79_what_a_sibling_host_plants_beside_a_session_makes_it_nobodys(
         "__Host-vestibule-attempt-AAAAAAAAAAAAAAAAAAAAAA=tossed; Secure; Path=/; Domain=example.test",
     );
     let mut names = browser.cookie_names(&stage.public_url);
-    names.retain(|name| !name.ends_with("-loop"));
+    names.retain(|name| !name.contains(".loop"));
     assert_eq!(
         names,
         ["__Secure-vestibule"],

@@ -1,4 +1,4 @@
-//! Files that the configuration names: what is in them counts, from the next reload on.
+//! What is secret: files count from the next reload on, and what browsers know from before stays between us.
 
 use std::{fs, path::Path};
 
@@ -7,8 +7,10 @@ use vestibule::meter::Reload;
 
 use crate::{
     demo::provider::{clients::Client, people::ADA},
-    harness::{CLIENT_ID, RecordingUpstream, Request, Stage, pki::Authority},
+    harness::{CLIENT_ID, RecordingUpstream, Request, Stage, pki::Authority, upstream::Answer},
 };
+
+use super::replace;
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -88,6 +90,25 @@ async fn an_upstream_is_trusted_by_the_authority_and_shown_the_certificate_that_
     unknown.replace_with(&known);
     read_again(&stage).await;
     assert_eq!((get().await, upstream.take().len()), (200, 1));
+}
+
+#[tokio::test]
+async fn threat_51_no_app_sees_or_sets_a_cookie_by_a_name_that_a_reload_has_changed() {
+    let stage = Stage::builder().public("/public").session("cookie_name = \"sso\"").start().await;
+    let old = stage.sign_in(&ADA).await;
+    for name in ["door", "gate"] {
+        let last = stage.door.text().lines().find(|line| line.starts_with("cookie_name")).expect("a name").to_owned();
+        replace(&stage, &last, &format!("cookie_name = {name:?}")).await;
+        let cookies = format!("a=1; {old}; ssox=\"2; __Host-sso-wiki=x");
+        stage.upstream.answer(|_| Answer::with("200 OK", "Set-Cookie: sso=planted\r\nSet-Cookie: b=1\r\n", ""));
+        let answer = stage.send(Request::get("/public").header("Cookie", &cookies)).await;
+        assert_eq!(answer.headers("set-cookie"), ["b=1"], "{name}");
+        assert_eq!(stage.upstream.only().header("cookie"), Some("a=1; ssox=\"2"), "{name}");
+        assert_eq!(stage.send(Request::get("/page").header("Cookie", &old)).await.status, 401, "{name}");
+    }
+    // The secret that no app has seen still opens its session where the name is back.
+    replace(&stage, "cookie_name = \"gate\"", "cookie_name = \"sso\"").await;
+    assert_eq!(stage.send(Request::get("/page").header("Cookie", &old)).await.status, 200);
 }
 
 fn copy(from: &Path, to: &Path) {

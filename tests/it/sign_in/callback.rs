@@ -165,7 +165,7 @@ async fn odd_requests_to_our_own_endpoints_get_a_plain_answer_and_harm_nobody() 
         String::new(),
         cookies.clone(),
         format!("{SESSION}="),
-        format!("{SESSION}=%00; {SESSION}=AAAA; {ATTEMPT}=; {ATTEMPT}AAAAAAAAAAAAAAAAAAAAAA=!; vestibule-loop=////"),
+        format!("{SESSION}=%00; {SESSION}=AAAA; {ATTEMPT}=; {ATTEMPT}AAAAAAAAAAAAAAAAAAAAAA=!; vestibule-.loop=////"),
         format!("{SESSION}={}; {ATTEMPT}AAAAAAAAAAAAAAAAAAAAAA={}; =; ;;=;", "A".repeat(43), "A".repeat(3000)),
     ];
     let mut client = stage.connect().await;
