@@ -113,6 +113,12 @@ impl Front {
         }
     }
 
+    /// With more cookies that stay between us and the browser: what ours were called under earlier configurations.
+    #[must_use]
+    pub fn keeping_back(self, own_cookies: Family) -> Self {
+        Self { own_cookies, ..self }
+    }
+
     /// What the upstream will be told of a visitor: made once a session, used for each of its requests.
     pub fn identity_headers(&self, session: &Session) -> IdentityHeaders {
         self.telling.prepare(session.visitor(), session.tokens())

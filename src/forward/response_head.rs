@@ -27,19 +27,9 @@ use crate::{
     session::cookie::upstream::Family,
 };
 
-use super::Front;
-
 mod location;
 
 pub(super) use location::Origins;
-
-impl Front {
-    /// With more cookies that stay between us and the browser: what ours were called under earlier configurations.
-    #[must_use]
-    pub fn keeping_back(self, own_cookies: Family) -> Self {
-        Self { own_cookies, ..self }
-    }
-}
 
 /// Whether shared caches are kept from the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
