@@ -2,13 +2,12 @@
 //! request ids.
 
 use std::{
+    iter,
     net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, uri::PathAndQuery};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -126,36 +125,52 @@ impl Worker {
 
 /// Names requests: unique within the process, and hard to confuse across processes.
 #[derive(Debug)]
-struct RequestIds {
-    start: u64,
-    drawn: AtomicU64,
+struct RequestIds(Mutex<Names>);
+
+/// The names that come next. They are drawn many at a time into one piece of memory, because an allocation for each
+/// would cost more than all else about them.
+#[derive(Debug)]
+struct Names {
+    seed: u64,
+    drawn: Bytes,
 }
 
 impl RequestIds {
     fn new(random: &Random) -> Self {
-        Self { start: u64::from_le_bytes(random.bytes()), drawn: AtomicU64::new(0) }
+        Self(Mutex::new(Names { seed: u64::from_le_bytes(random.bytes()), drawn: Bytes::new() }))
     }
 
     fn next(&self) -> RequestId {
-        /// Odd, so that multiples of it meet every value before one comes again.
-        const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
-        let n = self.drawn.fetch_add(1, Ordering::Relaxed);
-        let value = self.start.wrapping_add(n.wrapping_mul(STRIDE));
-        let mut text = [0; 16];
-        for (place, digit) in text.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[(value >> (60 - 4 * place) & 15) as usize];
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.drawn.is_empty() {
+            names.draw();
         }
-        RequestId::Own(text)
+        let name = names.drawn.split_to(Names::LENGTH);
+        RequestId(HeaderValue::from_maybe_shared(name).unwrap_or(HeaderValue::from_static("-")))
     }
 }
 
-/// The name of a request: in the log, on the page, in `X-Request-Id`.
-#[derive(Clone, Debug)]
-pub(super) enum RequestId {
-    Own([u8; 16]),
-    /// A trusted proxy named it before us.
-    Given(HeaderValue),
+impl Names {
+    const LENGTH: usize = 16;
+    const AT_ONCE: usize = 32;
+    /// Odd, so that multiples of it meet every value before one comes again.
+    const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn draw(&mut self) {
+        let mut text = Vec::with_capacity(Self::AT_ONCE * Self::LENGTH);
+        for _ in 0..Self::AT_ONCE {
+            text.extend(
+                (0..Self::LENGTH).map(|place| b"0123456789abcdef"[(self.seed >> (60 - 4 * place) & 15) as usize]),
+            );
+            self.seed = self.seed.wrapping_add(Self::STRIDE);
+        }
+        self.drawn = text.into();
+    }
 }
+
+/// The name of a request, ours or a trusted proxy's: in the log, on the page, in `X-Request-Id`.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(HeaderValue);
 
 impl RequestId {
     /// A name that a trusted proxy gave, if it is one that cannot disturb a log.
@@ -163,21 +178,15 @@ impl RequestId {
         let value = headers.get(X_REQUEST_ID).filter(|_| client.peer_trust() == Trust::Trusted)?;
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/".contains(byte);
         let bytes = value.as_bytes();
-        ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self::Given(value.clone()))
+        ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self(value.clone()))
     }
 
     pub(super) fn as_str(&self) -> &str {
-        match self {
-            Self::Own(text) => std::str::from_utf8(text).unwrap_or_default(),
-            Self::Given(value) => value.to_str().unwrap_or_default(),
-        }
+        self.0.to_str().unwrap_or_default()
     }
 
     pub(super) fn header(&self) -> HeaderValue {
-        match self {
-            Self::Own(text) => HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("-")),
-            Self::Given(value) => value.clone(),
-        }
+        self.0.clone()
     }
 }
 
@@ -220,11 +229,8 @@ impl Trace {
             let copy = PathAndQuery::try_from(path.as_str());
             *path = copy.unwrap_or_else(|_| PathAndQuery::from_static("/"));
         }
-        if let RequestId::Given(id) = &mut self.id {
-            *id = HeaderValue::from_bytes(id.as_bytes()).unwrap_or(HeaderValue::from_static("-"));
-        }
-        if let Some(host) = &mut self.further_host {
-            *host = HeaderValue::from_bytes(host.as_bytes()).unwrap_or(HeaderValue::from_static("-"));
+        for value in iter::once(&mut self.id.0).chain(&mut self.further_host) {
+            *value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static("-"));
         }
     }
 }
