@@ -69,3 +69,14 @@ async fn the_upstream_is_asked_for_the_host_that_a_trusted_proxy_forwards() {
     let answer = untrusting.send(request).await;
     assert_eq!(answer.status, 421, "and nobody else forwards one: {answer:?}");
 }
+
+/// `xn--alias-` decodes to `alias`: compared after decoding, it was the same host.
+#[tokio::test]
+async fn cve_2024_12224_a_host_that_decodes_to_another_is_not_that_host() {
+    let stage = with_an_alias().start().await;
+    for host in ["xn--alias-.example.com", "alias.xn--example-.com", "XN--ALIAS-.example.com"] {
+        let answer = stage.send(Request::get("/public/page").header("Host", host)).await;
+        assert_eq!(answer.status, 421, "{host}: {answer:?}");
+    }
+    assert!(stage.upstream.take().is_empty());
+}

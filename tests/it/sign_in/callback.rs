@@ -30,6 +30,19 @@ async fn threat_6_an_attackers_answer_signs_nobody_in() {
     assert_eq!(redemptions(&stage.provider), 1);
 }
 
+/// Where it leads is in the sealed attempt, and nowhere else.
+#[tokio::test]
+async fn cve_2021_29651_an_answer_says_nothing_about_where_it_leads() {
+    let stage = Stage::builder().start().await;
+    let mut browser = stage.browser(&ADA);
+    let callback = browser.up_to_callback(&stage.url(PAGE)).await;
+    let bent = format!("{callback}&redirect_uri=https%3A%2F%2Fevil.example%2F&rd=//evil.example/&next=//evil.example/");
+    let strangers = carry(&stage, &bent.parse().expect("a URL"), "theme=dark").await;
+    is_page(&strangers, 400, "This sign-in could not be finished");
+    let response = browser.look_at(&bent).await;
+    assert_eq!((response.status, response.location()), (302, &*stage.url(PAGE)), "{response:?}");
+}
+
 #[tokio::test]
 async fn threat_11_an_answer_counts_once() {
     let stage = Stage::builder().start().await;
