@@ -16,10 +16,12 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::{BuildHasher, Hasher},
     path::{Path, PathBuf},
     sync::LazyLock,
 };
+
+use foldhash::quality::RandomState;
 
 use super::source::{self, FileError};
 
@@ -84,7 +86,7 @@ impl fmt::Debug for FilesRead {
 
 /// The same for the same pieces, or for the same reason why there are none, as long as this process lives.
 fn print<'p>(pieces: Result<impl IntoIterator<Item = &'p [u8]>, &FileError>) -> u64 {
-    static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
     let mut hasher = KEYED.build_hasher();
     match pieces {
         Ok(pieces) => {
