@@ -76,7 +76,7 @@ pub(super) enum Refusal {
     #[error("a request that may change something came from no page of the app")]
     ForeignRequest,
     /// The request's body is more than the app takes.
-    #[error("the request's body is larger than this app takes")]
+    #[error("the request's body is larger than app.limits.body_bytes")]
     BodyTooLarge,
     /// The request's body did not come to its end.
     #[error("the request's body broke off, or is not framed as HTTP has it")]
@@ -88,7 +88,7 @@ pub(super) enum Refusal {
     #[error("the form did not arrive in time")]
     SlowForm,
     /// More sign-ins than one client may begin, and when the next may be.
-    #[error("too many sign-ins from this client")]
+    #[error("more sign-ins from this client than server.limits.sign_ins_per_client")]
     TooManySignIns(Duration),
     /// The sessions cannot be read.
     #[error(transparent)]
@@ -166,8 +166,8 @@ impl Refusal {
     /// A label for log and metrics, one of a fixed set.
     fn reason(&self) -> &'static str {
         match self {
-            Self::Head(HeadTooLarge::Target(_)) => "target_too_long",
-            Self::Head(HeadTooLarge::Fields(_)) => "too_many_fields",
+            Self::Head(HeadTooLarge::Target(..)) => "target_too_long",
+            Self::Head(HeadTooLarge::Fields(..)) => "too_many_fields",
             Self::Framing(_) => "ambiguous_framing",
             Self::Target(_) => "ambiguous_target",
             Self::UnknownHost => "unknown_host",
@@ -199,8 +199,8 @@ impl Refusal {
     fn telling(&self) -> Telling {
         use StatusCode as S;
         match self {
-            Self::Head(HeadTooLarge::Target(_)) => telling(S::URI_TOO_LONG, text::URI_TOO_LONG, WayOn::Home),
-            Self::Head(HeadTooLarge::Fields(_)) => {
+            Self::Head(HeadTooLarge::Target(..)) => telling(S::URI_TOO_LONG, text::URI_TOO_LONG, WayOn::Home),
+            Self::Head(HeadTooLarge::Fields(..)) => {
                 telling(S::REQUEST_HEADER_FIELDS_TOO_LARGE, text::HEADERS_TOO_LARGE, WayOn::Again)
             }
             Self::Framing(FramingError::Method(_)) | Self::MethodNotAllowed(_) => {

@@ -123,9 +123,16 @@ where
 
     match served {
         Some(Err(error)) if error.is_parse() => {
-            let reason = if error.is_parse_too_large() { "head_too_large" } else { "unparsable" };
+            let too_large = error.is_parse_too_large();
+            let reason = if too_large { "head_too_large" } else { "unparsable" };
             acceptor.meter.unrouted().refused(reason);
-            tracing::info!(client = %connection.peer.address(), reason, %error, "a request could not be parsed");
+            // hyper does not say which of the two it was.
+            let [header_bytes, header_count] = [header_bytes, header_count].map(|limit| too_large.then_some(limit));
+            tracing::info!(
+                client = %connection.peer.address(), reason, %error,
+                server.limits.header_bytes = header_bytes, server.limits.header_count = header_count,
+                "a request could not be parsed"
+            );
         }
         Some(Err(error)) => tracing::debug!(client = %connection.peer.address(), %error, "a connection broke"),
         Some(Ok(())) => {}

@@ -71,7 +71,7 @@ pub struct Body {
 #[derive(Debug, Error)]
 pub enum BodyError {
     /// It is larger than the app takes (`app.limits.body_bytes`).
-    #[error("the request's body is larger than this app takes")]
+    #[error("the request's body is larger than app.limits.body_bytes")]
     TooLarge,
     /// The visitor left, or what came is no chunk (RFC 9112 §7.1).
     #[error("the request's body broke off: {0}")]

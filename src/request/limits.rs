@@ -18,15 +18,15 @@ pub struct HeadLimits {
     fields: usize,
 }
 
-/// Why a head is too large.
+/// Why a head is too large: what it has, and what it may have. Whoever runs Vestibule reads here which key to raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum HeadTooLarge {
     /// RFC 9110 §15.5.15
-    #[error("the request's target is {0} bytes long")]
-    Target(usize),
+    #[error("the request's target is {0} bytes long, and server.limits.uri_bytes is {1}")]
+    Target(usize, usize),
     /// RFC 6585 §5
-    #[error("the request has {0} header fields")]
-    Fields(usize),
+    #[error("the request has {0} header fields, and server.limits.header_count is {1}")]
+    Fields(usize, usize),
 }
 
 impl HeadLimits {
@@ -39,10 +39,10 @@ impl HeadLimits {
     pub fn check(self, head: &Parts) -> Result<(), HeadTooLarge> {
         let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
         if target > self.target {
-            return Err(HeadTooLarge::Target(target));
+            return Err(HeadTooLarge::Target(target, self.target));
         }
         let fields = head.headers.len();
-        if fields > self.fields { Err(HeadTooLarge::Fields(fields)) } else { Ok(()) }
+        if fields > self.fields { Err(HeadTooLarge::Fields(fields, self.fields)) } else { Ok(()) }
     }
 }
 
@@ -59,11 +59,11 @@ mod tests {
             ("/234567890", 3, None),
             ("/", 0, None),
             ("*", 1, None),
-            ("/2345678901", 0, Some(HeadTooLarge::Target(11))),
-            ("/2345?7890a", 0, Some(HeadTooLarge::Target(11))),
+            ("/2345678901", 0, Some(HeadTooLarge::Target(11, 10))),
+            ("/2345?7890a", 0, Some(HeadTooLarge::Target(11, 10))),
             ("http://wiki.example.com/2345?78", 0, None),
-            ("http://wiki.example.com/2345?7890", 4, Some(HeadTooLarge::Fields(4))),
-            ("/", 4, Some(HeadTooLarge::Fields(4))),
+            ("http://wiki.example.com/2345?7890", 4, Some(HeadTooLarge::Fields(4, 3))),
+            ("/", 4, Some(HeadTooLarge::Fields(4, 3))),
         ] {
             let request = (0..fields).fold(Request::builder().uri(target), |request, _| request.header("x", ""));
             let head = request.body(()).expect("a request").into_parts().0;

@@ -1,6 +1,7 @@
 //! How large a head may be (RFC 6585 §5, RFC 9110 §15.5.15).
 
 use super::*;
+use crate::harness::Signal;
 
 /// A GET whose head is exactly so long.
 fn head_of(length: usize, stage: &Stage) -> Request {
@@ -92,6 +93,32 @@ async fn threat_117_a_target_is_taken_up_to_its_last_byte_and_not_one_beyond() {
     }
     assert_eq!(stage.upstream.take().len(), 0);
     counted(&stage, "vestibule_refusals_total{app=\"\",reason=\"target_too_long\"} 6").await;
+}
+
+/// Whoever runs it need not guess which key to raise.
+#[tokio::test]
+async fn the_log_names_the_limit_that_a_refused_request_was_over() {
+    let limits = "header_bytes = \"8KiB\"\nheader_count = 20\nuri_bytes = \"1KiB\"";
+    let builder = Stage::builder().public("/**").limits(limits).app_tables("[app.limits]\nbody_bytes = \"1KiB\"\n");
+    let mut stage = builder.start_binary().await;
+    for (status, request) in [
+        (414, Request::get(&format!("/{}", "a".repeat(1024)))),
+        (431, (1..21).fold(Request::get("/x"), |request, n| request.header(&format!("X-{n}"), "x"))),
+        (431, Request::get("/x").header("X-Padding", &"x".repeat(8 * 1024))),
+        (413, Request::post("/form", "x".repeat(1025))),
+    ] {
+        assert_eq!(stage.send(request).await.status, status);
+    }
+    stage.door.process.signal(Signal::Terminate).await;
+    let (_, output) = stage.door.process.end().await;
+    for named in [
+        "1025 bytes long, and server.limits.uri_bytes is 1024",
+        "21 header fields, and server.limits.header_count is 20",
+        "\"server.limits.header_bytes\":8192",
+        "larger than app.limits.body_bytes",
+    ] {
+        assert!(output.contains(named), "{named}: {output}");
+    }
 }
 
 #[tokio::test]
