@@ -16,7 +16,7 @@ use vestibule::{
     access::{AppRules, Decision, SignedIn, Standing},
     clock::Clock,
     config::Config,
-    forward::{AssertionSigner, Front, IdentityHeaders, upstream_head},
+    forward::{AssertionSigner, Front, IdentityHeaders, make_upstream_head},
     identity::{EmailAddress, EmailTrust, Issuer, ProviderId, Subject, Visitor},
     meter::Meter,
     random::Random,
@@ -239,10 +239,12 @@ fn hot_path(criterion: &mut Criterion) {
         let client = Client::resolve(&peer, &hot, &[]);
         bench.iter_batched(
             || hot.clone(),
-            |headers| {
+            |mut headers| {
                 let id = HeaderValue::from_static("0123456789abcdef");
                 let removals = Fields::read(&headers).into_removals();
-                upstream_head(&fixture.front, Some(&session.made().1), &client, (id, started), headers, removals)
+                let identity = Some(&session.made().1);
+                make_upstream_head(&fixture.front, identity, &client, (id, started), &mut headers, removals);
+                headers
             },
             BatchSize::SmallInput,
         );
@@ -250,7 +252,7 @@ fn hot_path(criterion: &mut Criterion) {
     criterion.bench_function("all of it, 10,000 sessions in turn", |bench| {
         bench.iter_batched(
             || request(turn.next().expect("a cycle does not end").clone()),
-            |head| {
+            |mut head| {
                 let fields = Fields::read(&head.headers);
                 framing::check(&head, &fields).expect("well framed");
                 let removals = fields.into_removals();
@@ -260,7 +262,9 @@ fn hot_path(criterion: &mut Criterion) {
                 let decision = fixture.decide(&target, client.address(), &session);
                 assert!(matches!(decision, Decision::Permit(_)), "they are on the list");
                 let id = HeaderValue::from_static("0123456789abcdef");
-                upstream_head(&fixture.front, Some(&session.made().1), &client, (id, started), head.headers, removals)
+                let identity = Some(&session.made().1);
+                make_upstream_head(&fixture.front, identity, &client, (id, started), &mut head.headers, removals);
+                head
             },
             BatchSize::SmallInput,
         );

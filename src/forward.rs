@@ -6,6 +6,7 @@
 
 use std::{
     future::poll_fn,
+    mem,
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
@@ -194,8 +195,8 @@ pub struct Passage<'a> {
     pub request_id: HeaderValue,
     /// When it came.
     pub started: Moment,
-    /// Its head.
-    pub head: http::request::Parts,
+    /// Its head, of which that for the upstream is made.
+    pub head: &'a mut http::request::Parts,
     /// What of the head ends here.
     pub removals: Removals,
     /// What its visitor wants to speak from now on, if anything else.
@@ -238,8 +239,8 @@ pub enum Error {
 
 /// Sends a request through. The answer must not outlive the session that it is for.
 pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -> Result<Forwarded, Error> {
-    let Passage { permit, session, sessions, target, client, affinity, request_id, started, .. } = passage;
-    let Passage { mut head, removals, upgrade, body, .. } = passage;
+    let Passage { permit, session, sessions, target, client, affinity, .. } = passage;
+    let Passage { request_id, started, head, removals, upgrade, body, .. } = passage;
     let body = body.without_trailers(front.reserved.as_ref());
     if upgrade.is_some() && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
@@ -250,27 +251,30 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
         None => Person::AtTheOtherEnd,
     };
     let claim = Claim { affinity, person };
-    let visitor_side = head.extensions.remove::<OnUpgrade>();
-    head.extensions.clear();
 
     let identity = session.map(|session| session.identity);
     // Who has a body to send and waits for a word goes on waiting, now for the upstream's.
     let expects = !body.is_end_stream() && head.version >= Version::HTTP_11 && head.headers.contains_key(EXPECT);
-    head.headers = upstream_head(front, identity, client, (request_id, started), head.headers, removals);
+    make_upstream_head(front, identity, client, (request_id, started), &mut head.headers, removals);
     if expects {
         head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
-    head.uri = Uri::from(target.forwarded().clone());
+    let mut request = Request::new(RequestBody::empty());
+    *request.version_mut() = head.version;
+    *request.method_mut() = mem::take(&mut head.method);
+    *request.uri_mut() = Uri::from(target.forwarded().clone());
+    *request.headers_mut() = mem::take(&mut head.headers);
 
+    let visitor_side = head.extensions.remove::<OnUpgrade>();
     let (mut response, offered) = match upgrade.zip(visitor_side) {
         None => {
-            let sending = pin!(upstream.send(Request::from_parts(head, RequestBody::from(body)), claim));
+            *request.body_mut() = body.into();
+            let sending = pin!(upstream.send(&mut request, claim));
             (while_it_lasts(session, sending).await?, None)
         }
         Some((upgrade, visitor_side)) => {
-            request_head::offer(&mut head.headers, &upgrade);
-            let request = Request::from_parts(head, RequestBody::empty());
-            (Box::pin(upstream.send_upgrade(request)).await?, Some((upgrade, visitor_side)))
+            request_head::offer(request.headers_mut(), &upgrade);
+            (Box::pin(upstream.send_upgrade(&mut request)).await?, Some((upgrade, visitor_side)))
         }
     };
     if session.is_some_and(|session| session.pulse.has_ended()) {
@@ -315,21 +319,20 @@ async fn while_it_lasts<T>(
     .await
 }
 
-/// The head that the upstream gets: the visitor's without what they must not say,
+/// Makes the head that the upstream gets: the visitor's without what they must not say,
 /// and with what only we know (contract section 6).
-pub fn upstream_head(
+pub fn make_upstream_head(
     front: &Front,
     identity: Option<&IdentityHeaders>,
     client: &Client<'_>,
     (request_id, started): (HeaderValue, Moment),
-    mut headers: HeaderMap,
+    headers: &mut HeaderMap,
     removals: Removals,
-) -> HeaderMap {
-    request_head::cleanse(&mut headers, removals, front.method_overrides, &front.own_cookies);
+) {
+    request_head::cleanse(headers, removals, front.method_overrides, &front.own_cookies);
     if let Some(reserved) = &front.reserved {
-        reserved.remove_from(&mut headers);
+        reserved.remove_from(headers);
     }
-    request_head::set(&mut headers, front, client, request_id);
-    front.tell(&mut headers, identity, started);
-    headers
+    request_head::set(headers, front, client, request_id);
+    front.tell(headers, identity, started);
 }

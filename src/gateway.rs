@@ -54,7 +54,7 @@ pub async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     connection.activity.busy();
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let trace = Trace {
         id: worker.next_id(),
         started: worker.clock.moment(),
@@ -72,7 +72,7 @@ pub async fn handle(
     let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
     let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
     let body = finish.connection.bodies.begin(body);
-    let answered = walk(&finish.worker, &finish.connection, &mut visit, head, body).await;
+    let answered = walk(&finish.worker, &finish.connection, &mut visit, &mut head, body).await;
     let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
     finish.answered(response.status());
     Ok(response.map(|body| body.finishing(finish)))
@@ -104,16 +104,16 @@ async fn walk(
     worker: &Worker,
     connection: &Connection,
     visit: &mut Visit<'_>,
-    head: Parts,
+    head: &mut Parts,
     body: request::Body,
 ) -> Result<Response<Body>, Refusal> {
     let apps = &worker.apps;
     let fields = Fields::read(&head.headers);
-    visit.look_at(&head, &fields);
-    apps.head_limits.check(&head)?;
-    let host = match framing::check(&head, &fields) {
+    visit.look_at(head, &fields);
+    apps.head_limits.check(head)?;
+    let host = match framing::check(head, &fields) {
         // Load balancers ask by address, and some in HTTP/1.0 without any host.
-        Ok(_) | Err(FramingError::NoHost | FramingError::Host(_)) if apps.is_health_probe(&head) => {
+        Ok(_) | Err(FramingError::NoHost | FramingError::Host(_)) if apps.is_health_probe(head) => {
             visit.trace.purpose = Purpose::HealthProbe;
             return answer::health(worker, &head.method);
         }
@@ -151,7 +151,7 @@ async fn walk(
         if is_astray() {
             return Ok(answer::at_public_url(app, target));
         }
-        return Box::pin(own::answer(worker, app, visit, &client, endpoint, &head, body)).await;
+        return Box::pin(own::answer(worker, app, visit, &client, endpoint, head, body)).await;
     }
     let started = visit.trace.started;
     let body_presence = if body.is_end_stream() { BodyPresence::Absent } else { BodyPresence::Present };
@@ -161,7 +161,7 @@ async fn walk(
     visit.trace.passes_as = passes_as;
     match decision {
         Decision::Permit(permit) => {
-            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, target, &head));
+            let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, target, head));
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
             let passage = Passage {
@@ -173,7 +173,7 @@ async fn walk(
                 affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
                 started: visit.trace.started,
-                upgrade: fields.upgrade(&head),
+                upgrade: fields.upgrade(head),
                 removals: fields.into_removals(),
                 head,
                 body,
@@ -197,7 +197,7 @@ async fn walk(
         // Its page has a way to sign in as somebody else.
         Decision::Deny(_) if is_astray() => Ok(answer::at_public_url(app, target)),
         Decision::SignIn => {
-            Box::pin(anonymous::answer(apps, app, visit, &client, (target, &head), on_anonymous, Redirects::Direct))
+            Box::pin(anonymous::answer(apps, app, visit, &client, (target, head), on_anonymous, Redirects::Direct))
                 .await
         }
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),

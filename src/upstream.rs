@@ -20,7 +20,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io, mem,
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
@@ -175,18 +175,18 @@ impl Upstream {
 
     /// Sends one request and returns the answer as soon as its head is there.
     ///
-    /// The request's version is the visitor's; `claim` says what of their connection is theirs.
+    /// The request's version is the visitor's; `claim` says what of their connection is theirs. The request is
+    /// taken when it goes out, and until then left where it is: it is large, and each move is a copy.
     pub async fn send(
         &self,
-        mut request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         claim: Claim<'_>,
     ) -> Result<Response<ResponseBody>, Error> {
         let upload = request.body_mut().watch();
         let looks = if request.version() >= Version::HTTP_2 { Looks::Once } else { Looks::Repeated };
         let silence = Silence::new(self.limits.idle, looks, upload.clone());
-        let protocol = self.connector.protocol(&request);
+        let protocol = self.connector.protocol(request);
         let upload = upload.as_ref();
-        // Pinned here: the future holds the request, and moving it about would copy that.
         match protocol {
             Protocol::Http1 => {
                 *request.version_mut() = Version::HTTP_11;
@@ -194,8 +194,9 @@ impl Upstream {
                 self.wait(work, upload, looks).await
             }
             Protocol::Http2 => {
+                let (connector, request) = (&self.connector, mem::take(request));
                 // Boxed, so that the other kind of request does not carry the room for this one about.
-                let mut work = Box::pin(self.multiplexer.send(&self.connector, request, self.limits.connect));
+                let mut work = Box::pin(self.multiplexer.send(connector, request, self.limits.connect));
                 let response = self.wait(work.as_mut(), upload, looks).await?;
                 Ok(response.map(|incoming| ResponseBody::multiplexed(incoming, silence)))
             }
@@ -204,15 +205,15 @@ impl Upstream {
 
     async fn send_http1(
         &self,
-        mut request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         upload: Option<&Arc<Upload>>,
         claim: Claim<'_>,
-        silence: Silence,
+        silence: Option<Box<Silence>>,
     ) -> Result<Response<ResponseBody>, Error> {
         if upload.is_some() {
-            frame_body(&mut request);
+            frame_body(request);
             if request.headers().contains_key(EXPECT) {
-                hold_until_continue(&mut request);
+                hold_until_continue(request);
             }
         }
         let choice = claim.choose(&self.pool, request.headers());
@@ -221,19 +222,19 @@ impl Upstream {
             let kept = if tries == Tries::First { choice.pool().take(upload) } else { None };
             let Some(mut lease) = kept else {
                 let mut lease = choice.pool().lend(Box::pin(self.open()).await?, upload);
-                let response = lease.sender().send_request(request).await?;
+                let response = lease.sender().send_request(mem::take(request)).await?;
                 break (lease, response);
             };
             if lease.sender().ready().await.is_err() {
                 continue;
             }
-            let again = (lease.rested() >= MAY_BE_STALE).then(|| second_try(&request)).flatten();
-            match lease.sender().try_send_request(request).await {
+            let again = (lease.rested() >= MAY_BE_STALE).then(|| second_try(request)).flatten();
+            match lease.sender().try_send_request(mem::take(request)).await {
                 Ok(response) => break (lease, response),
                 Err(mut error) => match (error.take_message(), again) {
                     // Nothing of it went out, or it may safely go out twice.
-                    (Some(unsent), _) => request = unsent,
-                    (None, Some(copy)) if !lease.has_heard() => (request, tries) = (copy, Tries::Second),
+                    (Some(unsent), _) => *request = unsent,
+                    (None, Some(copy)) if !lease.has_heard() => (*request, tries) = (copy, Tries::Second),
                     (None, _) => return Err(error.into_error().into()),
                 },
             }
@@ -254,8 +255,8 @@ impl Upstream {
     /// Sends a request that may switch protocols (RFC 9110 §7.8), on a connection of its own.
     ///
     /// Over HTTP/2 none can: the offer is withdrawn, as whoever gets one may ignore it.
-    pub async fn send_upgrade(&self, mut request: Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
-        if self.connector.protocol(&request) == Protocol::Http2 {
+    pub async fn send_upgrade(&self, request: &mut Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
+        if self.connector.protocol(request) == Protocol::Http2 {
             request.headers_mut().remove(UPGRADE);
             return self.send(request, Claim::none(&Affinity::default())).await;
         }
@@ -263,7 +264,7 @@ impl Upstream {
         let stream = self.connect().await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
-        let work = pin!(async { Ok(sender.send_request(request).await?) });
+        let work = pin!(async { Ok(sender.send_request(mem::take(request)).await?) });
         let response = self.wait(work, None, Looks::Repeated).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             check_coding(response.headers())?;
@@ -280,7 +281,7 @@ impl Upstream {
     }
 
     /// A new connection. Its making takes much room, so a request that needs none must not carry it.
-    async fn open(&self) -> Result<Connection, Error> {
+    async fn open(&self) -> Result<Box<Connection>, Error> {
         Ok(Connection::open(self.connect().await?).await?)
     }
 

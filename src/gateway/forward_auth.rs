@@ -66,19 +66,19 @@ pub(super) async fn answer(
     worker: &Worker,
     visit: &mut Visit<'_>,
     client: &Client<'_>,
-    mut head: Parts,
+    head: &mut Parts,
 ) -> Result<Response<Body>, Refusal> {
     if client.peer_trust() == Trust::Untrusted {
         return Err(Refusal::UntrustedAsker);
     }
     let redirects = redirects(head.uri.query());
     (visit.trace.app, visit.trace.path) = (None, None);
-    original::restore(&mut head)?;
+    original::restore(head)?;
     visit.trace.method = head.method.clone();
 
     let apps = &worker.apps;
     let fields = Fields::read(&head.headers);
-    visit.look_at(&head, &fields);
+    visit.look_at(head, &fields);
     // Over HTTP/2 it has no key, and over either a version (RFC 8441 §5).
     let is_handshake = visit.audience == Audience::WebSocket
         || [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION].iter().any(|name| head.headers.contains_key(name));
@@ -86,8 +86,8 @@ pub(super) async fn answer(
         // A proxy keeps `Upgrade`, which is about its own connection, to itself.
         visit.audience = Audience::WebSocket;
     }
-    apps.head_limits.check(&head)?;
-    let host = framing::check(&head, &fields)?;
+    apps.head_limits.check(head)?;
+    let host = framing::check(head, &fields)?;
     let asked = Asked::read(apps, visit, &host, &head.uri)?;
     let Asked { app, target } = &asked;
     if host.name() != app.config.public_url.host {
@@ -112,7 +112,7 @@ pub(super) async fn answer(
             Err(Refusal::Forward(forward::Error::ForeignOrigin))
         }
         Decision::Permit(_) => Ok(passed(app, guest, started)),
-        Decision::SignIn => anonymous::answer(apps, app, visit, client, (target, &head), on_anonymous, redirects).await,
+        Decision::SignIn => anonymous::answer(apps, app, visit, client, (target, head), on_anonymous, redirects).await,
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }
 }

@@ -26,9 +26,14 @@ use super::{
 use crate::request::{self, BodyError};
 
 /// What goes to the upstream: the visitor's body, or none.
+///
+/// Boxed, because most requests have none and all are moved about.
 #[derive(Debug, Default)]
-pub struct RequestBody {
-    visitors: Option<request::Body>,
+pub struct RequestBody(Option<Box<Outgoing>>);
+
+#[derive(Debug)]
+struct Outgoing {
+    visitors: request::Body,
     upload: Option<Uploading>,
     hold: Option<Hold>,
 }
@@ -41,26 +46,28 @@ impl RequestBody {
 
     /// Whether there never was anything to send.
     pub fn is_empty(&self) -> bool {
-        self.visitors.is_none()
+        self.0.is_none()
     }
 
     /// How far it comes from now on; `None` where there is no body.
     pub(super) fn watch(&mut self) -> Option<Arc<Upload>> {
-        self.visitors.as_ref()?;
+        let body = self.0.as_mut()?;
         let upload = Arc::new(Upload::default());
-        self.upload = Some(Uploading(Arc::clone(&upload)));
+        body.upload = Some(Uploading(Arc::clone(&upload)));
         Some(upload)
     }
 
     /// Lets nobody ask the visitor for it until `until` is over.
     pub(super) fn hold(&mut self, until: impl Future<Output = ()> + Send + 'static) {
-        self.hold = Some(Hold(Box::pin(until)));
+        if let Some(body) = &mut self.0 {
+            body.hold = Some(Hold(Box::pin(until)));
+        }
     }
 }
 
 impl From<request::Body> for RequestBody {
     fn from(body: request::Body) -> Self {
-        Self { visitors: (!body.is_end_stream()).then_some(body), ..Self::default() }
+        Self((!body.is_end_stream()).then(|| Box::new(Outgoing { visitors: body, upload: None, hold: None })))
     }
 }
 
@@ -69,14 +76,13 @@ impl Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        let Some(body) = &mut this.visitors else { return Poll::Ready(None) };
-        if let Some(Hold(until)) = &mut this.hold {
+        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        if let Some(Hold(until)) = &mut body.hold {
             ready!(until.as_mut().poll(cx));
-            this.hold = None;
+            body.hold = None;
         }
-        let mut frame = Pin::new(body).poll_frame(cx);
-        if let Some(Uploading(upload)) = &this.upload {
+        let mut frame = Pin::new(&mut body.visitors).poll_frame(cx);
+        if let Some(Uploading(upload)) = &body.upload {
             upload.note(match &frame {
                 Poll::Pending => Stage::AwaitsVisitor,
                 Poll::Ready(Some(Ok(_))) => Stage::Moves,
@@ -92,11 +98,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.visitors.as_ref().is_none_or(Body::is_end_stream)
+        self.0.as_ref().is_none_or(|body| body.visitors.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.visitors.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |body| body.visitors.size_hint())
     }
 }
 
@@ -195,7 +201,8 @@ pub enum BrokenBody {
 #[derive(Debug)]
 pub struct ResponseBody {
     source: Source,
-    silence: Silence,
+    /// `None` where it is for others to judge.
+    silence: Option<Box<Silence>>,
 }
 
 #[derive(Debug)]
@@ -210,27 +217,27 @@ enum Source {
 /// come meanwhile (`gateway::Connection::rest`); in HTTP/2 only the stream itself can know.
 #[derive(Debug)]
 pub(super) struct Silence {
-    limit: Option<Duration>,
+    limit: Duration,
     patience: Patience,
     upload: Option<Arc<Upload>>,
     parts: u32,
 }
 
 impl Silence {
-    pub(super) fn new(limit: Option<Duration>, looks: Looks, upload: Option<Arc<Upload>>) -> Self {
-        let limit = limit.filter(|_| looks == Looks::Once);
-        Self { limit, patience: Patience::new(looks), upload, parts: 0 }
+    pub(super) fn new(limit: Option<Duration>, looks: Looks, upload: Option<Arc<Upload>>) -> Option<Box<Self>> {
+        let limit = limit.filter(|_| looks == Looks::Once)?;
+        Some(Box::new(Self { limit, patience: Patience::new(looks), upload, parts: 0 }))
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
         let sent = self.upload.as_ref().map_or(0, |upload| upload.mark());
         let mark = self.parts.wrapping_add(sent);
-        self.patience.poll_end(cx, self.limit, mark).map(|()| self.limit.unwrap_or_default())
+        self.patience.poll_end(cx, Some(self.limit), mark).map(|()| self.limit)
     }
 }
 
 impl ResponseBody {
-    pub(super) fn pooled(incoming: Incoming, lease: Lease, silence: Silence) -> Self {
+    pub(super) fn pooled(incoming: Incoming, lease: Lease, silence: Option<Box<Silence>>) -> Self {
         if incoming.is_end_stream() {
             lease.give_back();
             return Self::unpooled(incoming, silence);
@@ -238,11 +245,11 @@ impl ResponseBody {
         Self { source: Source::Http1 { incoming, lease: Some(lease) }, silence }
     }
 
-    pub(super) fn unpooled(incoming: Incoming, silence: Silence) -> Self {
+    pub(super) fn unpooled(incoming: Incoming, silence: Option<Box<Silence>>) -> Self {
         Self { source: Source::Http1 { incoming, lease: None }, silence }
     }
 
-    pub(super) fn multiplexed(incoming: http2::Incoming, silence: Silence) -> Self {
+    pub(super) fn multiplexed(incoming: http2::Incoming, silence: Option<Box<Silence>>) -> Self {
         Self { source: Source::Http2(Box::new(incoming)), silence }
     }
 }
@@ -280,9 +287,14 @@ impl Body for ResponseBody {
         let this = &mut *self;
         let mut frame = this.source.poll_frame(cx);
         match &mut frame {
-            Poll::Pending => return this.silence.poll_end(cx).map(|limit| Some(Err(BrokenBody::Idle(limit)))),
+            Poll::Pending => {
+                let Some(silence) = &mut this.silence else { return Poll::Pending };
+                return silence.poll_end(cx).map(|limit| Some(Err(BrokenBody::Idle(limit))));
+            }
             Poll::Ready(Some(Ok(frame))) => {
-                this.silence.parts = this.silence.parts.wrapping_add(1);
+                if let Some(silence) = &mut this.silence {
+                    silence.parts = silence.parts.wrapping_add(1);
+                }
                 if let Some(fields) = frame.trailers_mut() {
                     trailers::cleanse_response(fields);
                 }

@@ -38,7 +38,7 @@ pub(super) struct Pool(Mutex<Vec<Idle>>);
 
 #[derive(Debug)]
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -52,12 +52,12 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Begins to speak HTTP/1.1.
-    pub(super) async fn open(stream: Stream) -> Result<Self, Fault> {
+    pub(super) async fn open(stream: Stream) -> Result<Box<Self>, Fault> {
         let heard = stream.heard();
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // The sender learns of a connection's end by itself; its own error says nothing more.
         let task = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, heard, task: AbortOnDropHandle::new(task) })
+        Ok(Box::new(Self { sender, heard, task: AbortOnDropHandle::new(task) }))
     }
 }
 
@@ -75,7 +75,7 @@ impl Pool {
     }
 
     /// Lends out a connection for a request with this body.
-    pub(super) fn lend(self: &Arc<Self>, connection: Connection, upload: Option<&Arc<Upload>>) -> Lease {
+    pub(super) fn lend(self: &Arc<Self>, connection: Box<Connection>, upload: Option<&Arc<Upload>>) -> Lease {
         Lease { connection, rested: Duration::ZERO, upload: upload.cloned(), pool: Some(Arc::clone(self)) }
     }
 
@@ -91,7 +91,8 @@ impl Pool {
 /// A connection on loan. Dropped, it closes; given back, it rests in the pool.
 #[derive(Debug)]
 pub(super) struct Lease {
-    connection: Connection,
+    /// Boxed, as it moves about with the answer.
+    connection: Box<Connection>,
     rested: Duration,
     upload: Option<Arc<Upload>>,
     /// `None` where it is not to be used again.
@@ -124,7 +125,11 @@ impl Lease {
     }
 
     /// Ties the connection to the body of its answer.
-    pub(super) fn answered(self, response: Response<Incoming>, silence: Silence) -> Response<ResponseBody> {
+    pub(super) fn answered(
+        self,
+        response: Response<Incoming>,
+        silence: Option<Box<Silence>>,
+    ) -> Response<ResponseBody> {
         response.map(|incoming| ResponseBody::pooled(incoming, self, silence))
     }
 

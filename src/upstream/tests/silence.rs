@@ -21,9 +21,9 @@ async fn end_of_an_answer(version: Version, idle: Duration) -> Result<Result<(),
     let mut upstream = upstream(port);
     upstream.limits.idle = Some(idle);
     let request = Request::builder().version(version).uri("/").header("host", "app");
-    let request = request.body(RequestBody::empty()).expect("a request");
+    let mut request = request.body(RequestBody::empty()).expect("a request");
     let answer = upstream
-        .send(request, Claim { affinity: &Affinity::default(), person: Person::AtTheOtherEnd })
+        .send(&mut request, Claim { affinity: &Affinity::default(), person: Person::AtTheOtherEnd })
         .await
         .expect("the head of an answer");
     let mut body = answer.into_body();
