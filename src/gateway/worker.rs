@@ -175,7 +175,10 @@ pub(super) struct RequestId(HeaderValue);
 impl RequestId {
     /// A name that a trusted proxy gave, if it is one that cannot disturb a log.
     pub(super) fn given(client: &Client<'_>, headers: &HeaderMap) -> Option<Self> {
-        let value = headers.get(X_REQUEST_ID).filter(|_| client.peer_trust() == Trust::Trusted)?;
+        if client.peer_trust() == Trust::Untrusted {
+            return None;
+        }
+        let value = headers.get(X_REQUEST_ID)?;
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/".contains(byte);
         let bytes = value.as_bytes();
         ((1..=128).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| Self(value.clone()))

@@ -296,7 +296,8 @@ fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
-/// Where the first byte is that does not stand for itself, found eight bytes at a time.
+/// Where the first byte is that does not stand for itself. Nearly always there is none, which is found out eight
+/// bytes at a time, the last eight perhaps twice.
 fn first_special(text: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -304,14 +305,15 @@ fn first_special(text: &[u8]) -> Option<usize> {
         let differs = word ^ (ONES * u64::from(byte));
         differs.wrapping_sub(ONES) & !differs & HIGH != 0 // a byte of `differs` is zero
     };
-    let (words, _) = text.as_chunks::<8>();
-    let plain = words.iter().take_while(|word| {
-        let word = u64::from_ne_bytes(**word);
+    let is_plain_word = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
         let controls = word.wrapping_sub(ONES * u64::from(b' ')) & HIGH; // or what has the high bit itself
         (controls | word & HIGH) == 0 && ![b'"', b'\\', 0x7f].into_iter().any(|byte| holds(word, byte))
-    });
-    let start = plain.count() * 8;
-    text[start..].iter().position(|byte| !is_plain(*byte)).map(|at| start + at)
+    };
+    match text.last_chunk() {
+        Some(last) if is_plain_word(last) && text.as_chunks().0.iter().all(is_plain_word) => None,
+        _ => text.iter().position(|byte| !is_plain(*byte)),
+    }
 }
 
 /// Writes `text` so that it stays within its quotes and its line.

@@ -64,19 +64,19 @@ impl HeaderKind {
                 "sec-purpose" => Self::Purpose,
                 _ => Self::EndToEnd,
             },
-            Some(b'c' | b'e' | b'h' | b'k' | b'p' | b't' | b'u') => match name {
+            Some(b'c') => match name {
                 "cookie" => Self::Cookie,
-                "host" => Self::Host,
                 "connection" => Self::Connection,
                 "content-length" => Self::ContentLength,
-                "expect" => Self::Expect,
-                "te" => Self::TransferCodings,
-                "transfer-encoding" => Self::TransferEncoding,
-                "upgrade" => Self::Upgrade,
-                "purpose" => Self::Purpose,
-                _ if is_hop_by_hop(name) => Self::HopByHop,
                 _ => Self::EndToEnd,
             },
+            Some(b'e') if name == "expect" => Self::Expect,
+            Some(b'h') if name == "host" => Self::Host,
+            Some(b't') if name == "te" => Self::TransferCodings,
+            Some(b't') if name == "transfer-encoding" => Self::TransferEncoding,
+            Some(b'u') if name == "upgrade" => Self::Upgrade,
+            Some(b'p') if name == "purpose" => Self::Purpose,
+            Some(b'h' | b'k' | b'p') if is_hop_by_hop(name) => Self::HopByHop,
             Some(b'f') if name == "forwarded" => Self::Forwarding,
             Some(b'r') if name.starts_with("remote-") => Self::Identity,
             _ => Self::EndToEnd,
@@ -116,17 +116,19 @@ fn could_become_ours(name: &[u8]) -> bool {
     matches!(name, [b'x' | b'r' | b'f', ..]) && !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
-/// Looks at eight bytes at a time: a name is too short for the library's search to pay.
+/// Looks at eight bytes at a time, the last eight perhaps twice: a name is too short for the library's search to pay.
 fn has_underscore(name: &[u8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     const UNDERSCORES: u64 = u64::from_ne_bytes([b'_'; 8]);
-    let (words, rest) = name.as_chunks::<8>();
     let in_word = |word: &[u8; 8]| {
         let differs = u64::from_ne_bytes(*word) ^ UNDERSCORES;
         differs.wrapping_sub(ONES) & !differs & HIGH != 0 // a byte of `differs` is zero
     };
-    words.iter().any(in_word) || rest.contains(&b'_')
+    match name.last_chunk() {
+        Some(last) => name.as_chunks().0.iter().any(in_word) || in_word(last),
+        None => name.iter().any(|byte| *byte == b'_'),
+    }
 }
 
 /// Whether a field is about one connection only (RFC 9110 §7.6.1), in requests and answers. `Trailer` is not:

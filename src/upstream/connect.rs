@@ -20,7 +20,10 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
 use super::tls;
-use crate::config::upstream::{HostPort, UpstreamUrl};
+use crate::{
+    config::upstream::{HostPort, UpstreamUrl},
+    gather,
+};
 
 /// What is spoken on a connection. Known before it stands, so that nobody has to look at the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +211,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        gather::poll_write(Pin::new(&mut self.stream), cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -147,7 +147,8 @@ pub(super) fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn without_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = text.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+    // Nearly always it is spelled as we spell it, which is known at once.
+    (head == prefix || head.eq_ignore_ascii_case(prefix)).then_some(rest)
 }
 
 #[cfg(test)]
