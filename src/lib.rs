@@ -20,7 +20,7 @@
 //!
 //! | line | modules |
 //! |---|---|
-//! | 0 | [`secret`] [`clock`] [`random`] [`identity`] [`gather`] |
+//! | 0 | [`secret`] [`clock`] [`random`] [`identity`] |
 //! | 1 | [`seal`] [`meter`] |
 //! | 2 | [`config`] |
 //! | 3 | [`request`] |
@@ -56,7 +56,6 @@ pub mod config;
 pub mod forward;
 #[cfg(any(test, fuzzing, doc))]
 pub mod fuzzing;
-mod gather;
 pub mod gateway;
 pub mod identity;
 pub mod listener;

@@ -9,8 +9,6 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::gather;
-
 /// Sees the bytes of one connection.
 pub(super) trait Watch {
     /// These came in, and nobody else has seen them; an error cuts the connection.
@@ -76,7 +74,7 @@ impl<S: AsyncWrite + Unpin, W: Watch + Unpin> AsyncWrite for Watched<S, W> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let length = ready!(gather::poll_write(Pin::new(&mut self.stream), cx, slices))?;
+        let length = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
         self.watch.sent(slices, length);
         Poll::Ready(Ok(length))
     }

@@ -20,10 +20,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::either::Either;
 
 use super::tls;
-use crate::{
-    config::upstream::{HostPort, UpstreamUrl},
-    gather,
-};
+use crate::config::upstream::{HostPort, UpstreamUrl};
 
 /// What is spoken on a connection. Known before it stands, so that nobody has to look at the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +208,12 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        gather::poll_write(Pin::new(&mut self.stream), cx, bufs)
+        let stream = Pin::new(&mut self.stream);
+        match bufs {
+            // A head alone, as most requests are: the kernel's way through a list costs 0.2 µs more.
+            [only] => stream.poll_write(cx, only),
+            _ => stream.poll_write_vectored(cx, bufs),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
