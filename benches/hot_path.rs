@@ -158,7 +158,7 @@ impl Fixture {
         let home = Home::of(&self.config.apps[0]);
         let cookie = self.names.session_value(headers).expect("the cookie is there");
         let tag = self.recent.tag(0, cookie);
-        self.recent.get(tag, &self.sessions, self.clock.moment()).unwrap_or_else(|| {
+        self.recent.get(tag, &self.sessions, self.clock.moment(), |made| made.1.look_ahead()).unwrap_or_else(|| {
             let secret = CookieSecret::parse(cookie).expect("our own spelling");
             let found = self.sessions.resolve(&home, &secret).now_or_never().expect("it is in memory");
             let session = found.expect("the store is up").expect("it lives");

@@ -8,11 +8,12 @@
 //! Tokens are handed over until they expire (RFC 6749 §5.1, OpenID Connect Core §2):
 //! after that the header is absent, as it is where there never was a token.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, hint, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use super::assertion::{Assertion, AssertionSigner};
 use crate::{
@@ -67,6 +68,11 @@ struct HandedToken {
 }
 
 impl IdentityHeaders {
+    /// Has memory bring what a request will be told.
+    pub fn look_ahead(&self) {
+        hint::black_box(self.preset.first().and_then(|(_, value)| value.as_bytes().first()).copied());
+    }
+
     /// Says it in a head from which whatever a visitor said there is gone.
     pub fn put_into(&self, headers: &mut HeaderMap, now: Moment) {
         self.put_claims_into(headers);
@@ -196,9 +202,12 @@ fn text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
+/// What one visitor's headers say, in the same piece of memory as the count of who holds it: nearly all fit.
+type Values = SmallVec<[u8; 112]>;
+
 /// Values as slices of one allocation. What is empty says nothing, and what is too long is left out.
 fn values<'n>(wanted: impl Iterator<Item = (&'n HeaderName, Vec<u8>)>) -> Vec<(&'n HeaderName, HeaderValue)> {
-    let mut all = BytesMut::new();
+    let mut all = Vec::new();
     let mut places = Vec::new();
     for (name, value) in wanted.filter(|(_, value)| !value.is_empty()) {
         if value.len() > MAX_VALUE {
@@ -209,7 +218,7 @@ fn values<'n>(wanted: impl Iterator<Item = (&'n HeaderName, Vec<u8>)>) -> Vec<(&
         all.extend_from_slice(&value);
         places.push((name, start..all.len()));
     }
-    let all: Bytes = all.freeze();
+    let all = Bytes::from_owner(Values::from_slice(&all));
     let value = |place| HeaderValue::from_maybe_shared(all.slice(place)).ok();
     places.into_iter().filter_map(|(name, place)| Some((name, value(place)?))).collect()
 }

@@ -1,6 +1,6 @@
 //! Finding the session of a request, with what this worker made of it.
 
-use std::sync::Arc;
+use std::{hint, sync::Arc};
 
 use http::HeaderMap;
 
@@ -26,6 +26,14 @@ pub(super) struct Prepared {
     pub(super) subject: Subject,
 }
 
+impl Prepared {
+    /// Has memory bring what a request of the session reads first.
+    fn look_ahead(&self) {
+        self.identity.look_ahead();
+        hint::black_box(self.subject.as_str().as_bytes().first().copied());
+    }
+}
+
 /// What `access` asks about a guest.
 pub(super) fn signed_in(guest: &Guest) -> SignedIn<'_> {
     SignedIn { visitor: guest.session().visitor(), standing: &guest.made().standing, ended: guest.pulse().ended() }
@@ -41,7 +49,7 @@ pub(super) async fn find(
     let Some(cookie) = app.login.cookies.session_value(headers) else { return Ok(None) };
     let sessions = &worker.apps.sessions;
     let tag = worker.recent.tag(app.place, cookie);
-    if let Some(guest) = worker.recent.get(tag, sessions, now) {
+    if let Some(guest) = worker.recent.get(tag, sessions, now, Prepared::look_ahead) {
         return Ok(Some(guest));
     }
     let Some(secret) = CookieSecret::parse(cookie) else { return Ok(None) };

@@ -127,7 +127,7 @@ fn has_underscore(name: &[u8]) -> bool {
     };
     match name.last_chunk() {
         Some(last) => name.as_chunks().0.iter().any(in_word) || in_word(last),
-        None => name.iter().any(|byte| *byte == b'_'),
+        None => name.contains(&b'_'),
     }
 }
 

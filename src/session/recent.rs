@@ -38,7 +38,10 @@ pub struct Recent<T> {
 type Served<T> = HashMap<CookieTag, Arc<Guest<T>>, BuildHasherDefault<FirstBytes>>;
 
 /// A session, as one worker serves it.
+///
+/// In this order, as a request reads it: with thousands of sessions in turn each is far away in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Guest<T> {
     pulse: Pulse,
     made: T,
@@ -48,15 +51,15 @@ pub struct Guest<T> {
 /// Stands for one cookie's value at one app, within one worker. It opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CookieTag {
+    hash: (u64, u64),
     /// The app's place in the configuration.
-    app: usize,
-    hash: u128,
+    app: u32,
 }
 
 impl Hash for CookieTag {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // A hash already; that of the same value at another app is rare.
-        state.write_u128(self.hash);
+        state.write_u64(self.hash.0);
     }
 }
 
@@ -68,12 +71,23 @@ impl<T> Recent<T> {
 
     /// What stands here for a session cookie's value at the app of a place.
     pub fn tag(&self, app: usize, cookie: &[u8]) -> CookieTag {
-        CookieTag { app, hash: self.hasher.hash(cookie).as_u128() }
+        let app = u32::try_from(app).expect("a configuration has fewer apps than this");
+        CookieTag { app, hash: self.hasher.hash(cookie).as_u64() }
     }
 
     /// The session of a cookie, if this worker has it and it still counts. Notes its use.
-    pub fn get(&self, tag: CookieTag, sessions: &Sessions, now: Moment) -> Option<Arc<Guest<T>>> {
+    ///
+    /// `look_ahead` is to touch what the request will read: it comes while the session is judged, and nobody waits for
+    /// memory twice.
+    pub fn get(
+        &self,
+        tag: CookieTag,
+        sessions: &Sessions,
+        now: Moment,
+        look_ahead: impl FnOnce(&T),
+    ) -> Option<Arc<Guest<T>>> {
         let guest = Arc::clone(self.lock().get(&tag)?);
+        look_ahead(&guest.made);
         sessions.is_good(&guest.pulse, now).then_some(guest)
     }
 
@@ -127,13 +141,17 @@ impl<T> std::fmt::Debug for Recent<T> {
     }
 }
 
-/// Takes the first eight bytes of a key that is a hash already.
+/// Takes a key for the hash that it is.
 #[derive(Default)]
 struct FirstBytes(u64);
 
 impl Hasher for FirstBytes {
     fn write(&mut self, bytes: &[u8]) {
         self.0 = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 
     fn finish(&self) -> u64 {

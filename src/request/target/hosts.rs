@@ -8,21 +8,23 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use super::{Premises, Site};
 use crate::config::{self, app::one_label_below};
 
 /// The apps of all hosts.
 #[derive(Clone, Debug)]
 pub struct Hosts<A> {
-    named: HashMap<String, Site<A>>,
+    named: HashMap<String, Site<A>, RandomState>,
     /// By what follows the star and its dot.
-    below: HashMap<String, Site<A>>,
+    below: HashMap<String, Site<A>, RandomState>,
 }
 
 impl<A: Clone> Hosts<A> {
     /// Each app with its configuration and its premises.
     pub fn new<'c>(apps: impl IntoIterator<Item = (&'c config::App, &'c Arc<Premises>, A)>) -> Self {
-        let (mut named, mut below) = (HashMap::new(), HashMap::new());
+        let (mut named, mut below) = (HashMap::default(), HashMap::default());
         for (config, premises, app) in apps {
             for host in &config.hosts {
                 settle(&mut named, host, premises, &app);
@@ -46,7 +48,7 @@ impl<A> Hosts<A> {
     }
 }
 
-fn settle<A: Clone>(sites: &mut HashMap<String, Site<A>>, name: &str, premises: &Arc<Premises>, app: &A) {
+fn settle<A: Clone>(sites: &mut HashMap<String, Site<A>, RandomState>, name: &str, premises: &Arc<Premises>, app: &A) {
     let (premises, app) = (Arc::clone(premises), app.clone());
     match sites.entry(name.to_owned()) {
         Entry::Vacant(vacant) => drop(vacant.insert(Site::of(premises, app))),

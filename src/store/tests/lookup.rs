@@ -181,7 +181,7 @@ async fn threat_86_what_a_worker_served_lately_ends_idles_and_expires_like_every
     let recent = Recent::new(&Random::seeded(1));
     let find = |app, secret: &CookieSecret| {
         let tag = recent.tag(app, BASE64URL_NOPAD.encode(secret.expose()).as_bytes());
-        recent.get(tag, &sessions, house.clock.moment()).map(|guest| *guest.made()).ok_or(tag)
+        recent.get(tag, &sessions, house.clock.moment(), |_| ()).map(|guest| *guest.made()).ok_or(tag)
     };
     let is_hit = |secret| find(0, secret).is_ok();
     let mut secrets = Vec::new();
