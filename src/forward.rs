@@ -10,7 +10,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{
@@ -195,6 +195,8 @@ pub struct Passage<'a> {
     pub request_id: HeaderValue,
     /// When it came.
     pub started: Moment,
+    /// When it goes on.
+    pub now: Instant,
     /// Its head, of which that for the upstream is made.
     pub head: &'a mut http::request::Parts,
     /// What of the head ends here.
@@ -240,7 +242,7 @@ pub enum Error {
 /// Sends a request through. The answer must not outlive the session that it is for.
 pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -> Result<Forwarded, Error> {
     let Passage { permit, session, sessions, target, client, affinity, .. } = passage;
-    let Passage { request_id, started, head, removals, upgrade, body, .. } = passage;
+    let Passage { request_id, started, now, head, removals, upgrade, body, .. } = passage;
     let body = body.without_trailers(front.reserved.as_ref());
     if upgrade.is_some() && !front.owns_origin_of(&head.headers) {
         return Err(Error::ForeignOrigin);
@@ -261,15 +263,15 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     }
     let mut request = Request::new(RequestBody::empty());
     *request.version_mut() = head.version;
-    *request.method_mut() = mem::take(&mut head.method);
     *request.uri_mut() = Uri::from(target.forwarded().clone());
-    *request.headers_mut() = mem::take(&mut head.headers);
+    mem::swap(request.method_mut(), &mut head.method);
+    mem::swap(request.headers_mut(), &mut head.headers);
 
     let visitor_side = head.extensions.remove::<OnUpgrade>();
     let (mut response, offered) = match upgrade.zip(visitor_side) {
         None => {
             *request.body_mut() = body.into();
-            let sending = pin!(upstream.send(&mut request, claim));
+            let sending = pin!(upstream.send(&mut request, claim, now));
             (while_it_lasts(session, sending).await?, None)
         }
         Some((upgrade, visitor_side)) => {

@@ -164,6 +164,7 @@ async fn walk(
             let ending = app.logout_paths.as_ref().and_then(|paths| paths.ending(app, target, head));
             let body = body.limited(app.config.limits.body_bytes)?;
             let fate = body.fate();
+            let sent = instant();
             let passage = Passage {
                 permit,
                 session: guest.map(|guest| PassingSession { pulse: guest.pulse(), identity: &guest.made().identity }),
@@ -173,13 +174,13 @@ async fn walk(
                 affinity: &connection.affinity,
                 request_id: visit.trace.id.header(),
                 started: visit.trace.started,
+                now: sent,
                 upgrade: fields.upgrade(head),
                 removals: fields.into_removals(),
                 head,
                 body,
             };
             let upstream = worker.upstreams[app.place].as_ref().ok_or(Refusal::NoUpstream)?;
-            let sent = instant();
             let forwarded = forward::forward(&app.front, upstream, passage).await;
             let forwarded = forwarded.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));

@@ -193,7 +193,8 @@ impl Acceptor {
         let stream = timeout_at(deadline, handshake).await.map_err(Refusal::no_handshake)?;
         let stream = stream.map_err(Refusal::Handshake)?;
         let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
-        protocol::serve(self, stream, protocol, connection).await;
+        // Boxed: it is large, and each future that it passes through would keep room for it.
+        protocol::serve(self, Box::new(stream), protocol, connection).await;
         Ok(())
     }
 

@@ -24,7 +24,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{
@@ -181,6 +181,7 @@ impl Upstream {
         &self,
         request: &mut Request<RequestBody>,
         claim: Claim<'_>,
+        now: Instant,
     ) -> Result<Response<ResponseBody>, Error> {
         let upload = request.body_mut().watch();
         let looks = if request.version() >= Version::HTTP_2 { Looks::Once } else { Looks::Repeated };
@@ -190,7 +191,7 @@ impl Upstream {
         match protocol {
             Protocol::Http1 => {
                 *request.version_mut() = Version::HTTP_11;
-                let work = pin!(self.send_http1(request, upload, claim, silence));
+                let work = pin!(self.send_http1(request, upload, (claim, now), silence));
                 self.wait(work, upload, looks).await
             }
             Protocol::Http2 => {
@@ -207,7 +208,7 @@ impl Upstream {
         &self,
         request: &mut Request<RequestBody>,
         upload: Option<&Arc<Upload>>,
-        claim: Claim<'_>,
+        (claim, now): (Claim<'_>, Instant),
         silence: Option<Box<Silence>>,
     ) -> Result<Response<ResponseBody>, Error> {
         if upload.is_some() {
@@ -219,7 +220,7 @@ impl Upstream {
         let choice = claim.choose(&self.pool, request.headers());
         let mut tries = Tries::First;
         let (mut lease, response) = loop {
-            let kept = if tries == Tries::First { choice.pool().take(upload) } else { None };
+            let kept = if tries == Tries::First { choice.pool().take(now, upload) } else { None };
             let Some(mut lease) = kept else {
                 let mut lease = choice.pool().lend(Box::pin(self.open()).await?, upload);
                 let response = lease.sender().send_request(mem::take(request)).await?;
@@ -258,7 +259,7 @@ impl Upstream {
     pub async fn send_upgrade(&self, request: &mut Request<RequestBody>) -> Result<Response<ResponseBody>, Error> {
         if self.connector.protocol(request) == Protocol::Http2 {
             request.headers_mut().remove(UPGRADE);
-            return self.send(request, Claim::none(&Affinity::default())).await;
+            return self.send(request, Claim::none(&Affinity::default()), instant()).await;
         }
         *request.version_mut() = Version::HTTP_11;
         let stream = self.connect().await?;

@@ -53,7 +53,9 @@ pub(super) async fn find(
         return Ok(Some(guest));
     }
     let Some(secret) = CookieSecret::parse(cookie) else { return Ok(None) };
-    let Some(session) = sessions.resolve(&app.login.home, &secret).await? else { return Ok(None) };
+    // Boxed: it happens once a session, and each connection would keep room for it.
+    let resolving = Box::pin(sessions.resolve(&app.login.home, &secret));
+    let Some(session) = resolving.await? else { return Ok(None) };
     let visitor = session.visitor();
     // What the provider said was taken on other terms: whoever it was signs in again (CVE-2021-41230).
     if !app.config.accepts(&visitor.provider, session.terms()) {

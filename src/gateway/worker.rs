@@ -314,8 +314,8 @@ impl Drop for Finish {
             self.count(VISITOR_LEFT);
         }
         let (trace, worker) = (&self.trace, &self.worker);
-        let duration = now.duration_since(trace.started.instant());
         let Some(log) = worker.access_log.as_ref().filter(|_| trace.purpose == Purpose::Visit) else { return };
+        let duration = now.duration_since(trace.started.instant());
         log.record(&AccessLine {
             unix_millis: trace.started.unix_millis() + i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
             request_id: trace.id.as_str(),

@@ -41,13 +41,15 @@ impl Protocol {
 }
 
 /// Serves one connection to its end.
+///
+/// HTTP/2 is boxed: the other kind need not keep room for it as long as it stands.
 pub(super) async fn serve<S>(acceptor: &Acceptor, mut stream: S, protocol: Protocol, connection: Arc<Connection>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     match protocol {
         Protocol::Http1 => http1::serve(acceptor, stream, Bytes::new(), connection).await,
-        Protocol::Http2 => http2::serve(acceptor, stream, Bytes::new(), connection).await,
+        Protocol::Http2 => Box::pin(http2::serve(acceptor, stream, Bytes::new(), connection)).await,
         Protocol::Unsaid => {
             let opening = timeout(acceptor.limits().header_timeout, preface::read(&mut stream));
             let opening = tokio::select! {
@@ -56,7 +58,7 @@ where
             };
             match opening {
                 Ok(Ok(Opening::Http1(read))) => http1::serve(acceptor, stream, read, connection).await,
-                Ok(Ok(Opening::Http2(read))) => http2::serve(acceptor, stream, read, connection).await,
+                Ok(Ok(Opening::Http2(read))) => Box::pin(http2::serve(acceptor, stream, read, connection)).await,
                 // Out of time, or gone: nothing has been asked.
                 Err(_) | Ok(Err(_)) => {}
             }

@@ -28,11 +28,10 @@ const UNSETTLED: i64 = i64::MAX;
 /// Before every moment: the lifetime of a session that has ended.
 const OVER: i64 = i64::MIN;
 
-/// What all holders of one session share.
+/// What all holders of one session share. A request reads it in one line of memory.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Live {
-    pub(super) id: SessionId,
-    pub(super) ended: Ended,
     /// When its lifetime is over; [`UNSETTLED`] while it is being opened or loaded,
     /// [`OVER`] once it has ended: a request asks here only, not the handle, which
     /// lies elsewhere in memory.
@@ -42,7 +41,9 @@ pub(super) struct Live {
     idle_timeout: AtomicU64,
     /// The use that the store was last told of.
     last_written: AtomicI64,
+    pub(super) ended: Ended,
     registry: Arc<Registry>,
+    pub(super) id: SessionId,
 }
 
 impl Live {

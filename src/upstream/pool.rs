@@ -63,9 +63,9 @@ impl Connection {
 
 impl Pool {
     /// The connection that came back last, if it has not rested too long.
-    pub(super) fn take(self: &Arc<Self>, upload: Option<&Arc<Upload>>) -> Option<Lease> {
+    pub(super) fn take(self: &Arc<Self>, now: Instant, upload: Option<&Arc<Upload>>) -> Option<Lease> {
         let idle = self.lock().pop()?;
-        let rested = instant().duration_since(idle.since);
+        let rested = now.duration_since(idle.since);
         if rested >= MAX_REST {
             self.lock().clear(); // the others have rested longer still
             return None;

@@ -85,12 +85,12 @@ async fn a_request_is_sent_again_only_where_nobody_can_have_begun_to_answer_it()
         let upstream = upstream(port);
         let affinity = Affinity::default();
         let claim = Claim { affinity: &affinity, person: Person::AtTheOtherEnd };
-        let first = upstream.send(&mut request(&method), claim).await.expect("the first answer");
+        let first = upstream.send(&mut request(&method), claim, instant()).await.expect("the first answer");
         read_to_end(first.into_body()).await;
         pause();
         advance(rested).await;
         resume();
-        let second = upstream.send(&mut request(&method), claim).await;
+        let second = upstream.send(&mut request(&method), claim, instant()).await;
         assert_eq!(second.is_ok(), answered, "{what}: {second:?}");
         // A connection that says nothing is the end of the record.
         drop((second, upstream));

@@ -23,7 +23,7 @@ async fn end_of_an_answer(version: Version, idle: Duration) -> Result<Result<(),
     let request = Request::builder().version(version).uri("/").header("host", "app");
     let mut request = request.body(RequestBody::empty()).expect("a request");
     let answer = upstream
-        .send(&mut request, Claim { affinity: &Affinity::default(), person: Person::AtTheOtherEnd })
+        .send(&mut request, Claim { affinity: &Affinity::default(), person: Person::AtTheOtherEnd }, instant())
         .await
         .expect("the head of an answer");
     let mut body = answer.into_body();
