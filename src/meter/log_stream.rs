@@ -15,8 +15,9 @@ use std::{
     io,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread::{self, Thread},
     time::Duration,
@@ -49,8 +50,16 @@ struct Stream {
     /// A lane has its first line.
     begun: Notify,
     /// The thread that writes batches. It sleeps until a lane has one.
-    writer: OnceLock<Thread>,
+    writer: Mutex<Option<Thread>>,
     dropped: Counter,
+}
+
+impl Stream {
+    fn wake_writer(&self) {
+        if let Some(writer) = &*lock(&self.writer) {
+            writer.unpark();
+        }
+    }
 }
 
 #[derive(Default)]
@@ -73,7 +82,7 @@ impl LogStream {
             output: Mutex::new(Output { sink: Box::new(sink), batch: Vec::new() }),
             is_running: AtomicBool::new(false),
             begun: Notify::new(),
-            writer: OnceLock::new(),
+            writer: Mutex::default(),
             dropped: meter.log_lines_dropped(),
         }))
     }
@@ -88,6 +97,21 @@ impl LogStream {
     /// Writes what the lanes hold, now. It may wait for the output: not for workers.
     pub fn flush(&self) {
         self.flush_into(lock(&self.0.output));
+    }
+
+    /// The same, but for so long only: an output that takes nothing does not keep a process that is to stop. What
+    /// is not written by then is lost.
+    pub fn flush_within(&self, limit: Duration) {
+        let (done, written) = mpsc::channel::<()>();
+        let stream = self.clone();
+        let writer = thread::Builder::new().name("last-lines".to_owned()).spawn(move || {
+            stream.flush();
+            drop(done);
+        });
+        if writer.is_ok() {
+            // Its end, in time or not, is all that there is to know.
+            let _ = written.recv_timeout(limit);
+        }
     }
 
     /// Carries lines to the output until `stop`, and then what is left.
@@ -171,7 +195,7 @@ impl Lane {
         } else if before == 0 {
             stream.begun.notify_one();
         } else if before < BATCH_BYTES && after >= BATCH_BYTES {
-            stream.writer.get().inspect(|writer| writer.unpark());
+            stream.wake_writer();
         }
     }
 }
@@ -190,7 +214,7 @@ impl<'s> Running<'s> {
         stream.0.is_running.store(true, Ordering::SeqCst);
         let writing = stream.clone();
         match thread::Builder::new().name("log".to_owned()).spawn(move || writing.write_batches()) {
-            Ok(writer) => drop(stream.0.writer.set(writer.thread().clone())),
+            Ok(writer) => *lock(&stream.0.writer) = Some(writer.thread().clone()),
             Err(error) => tracing::warn!(%error, "no thread for the log: batches of lines are written a moment later"),
         }
         Self(stream)
@@ -200,7 +224,7 @@ impl<'s> Running<'s> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.0.is_running.store(false, Ordering::SeqCst);
-        self.0.0.writer.get().inspect(|writer| writer.unpark());
+        self.0.0.wake_writer();
         // Where a write is under way, the output is blocked, and so would be the stop of the process.
         if let Ok(output) = self.0.0.output.try_lock() {
             self.0.flush_into(output);

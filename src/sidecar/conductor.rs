@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{gateway::Current, listener::Bound, meter::LogStream};
 
+/// How long what is left may take when everything is over: calls to a store or a provider, and the last lines of the log.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 /// Sees to it that things end in their order.
 pub(super) struct Conductor {
     pub(super) background: runtime::Runtime,
@@ -55,8 +58,8 @@ impl Conductor {
         }
         tracing::info!("stopped");
         self.ending.cancel();
-        self.background.shutdown_timeout(Duration::from_secs(1));
-        self.log.flush();
+        self.background.shutdown_timeout(LAST_MOMENT);
+        self.log.flush_within(LAST_MOMENT);
         self.stopped.send_replace(true);
     }
 }

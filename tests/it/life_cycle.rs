@@ -264,6 +264,18 @@ async fn a_second_signal_hurries_it() {
 }
 
 #[tokio::test]
+async fn an_output_that_takes_nothing_keeps_it_neither_from_serving_nor_from_stopping() {
+    let mut stage = Stage::builder().public("/**").start_binary().await;
+    stage.door.process.stop_listening();
+    // A line each, and more of them than a pipe and its reader hold.
+    for _ in 0..600 {
+        assert_eq!(stage.send(Request::get("/page")).await.status, 200);
+    }
+    stage.door.process.signal(Signal::Terminate).await;
+    assert_eq!(stage.door.process.exit().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn an_invalid_configuration_exits_with_78_and_says_all_that_is_wrong() {
     let text = "[server]\nlisten = [\"nowhere\"]\nworkerz = 2\n[[provider]]\nid = \"company\"\nissuer = \"not a url\"\nclient_id = \"x\"\n\
                 [[app]]\nid = \"wiki\"\npublic_url = \"ftp://wiki\"\nupstream = \"http://127.0.0.1:1\"\n";

@@ -1,5 +1,3 @@
-use std::sync::mpsc;
-
 use tokio::sync::oneshot;
 
 use super::*;
@@ -187,4 +185,16 @@ fn lines_of_many_threads_are_never_torn() {
     let text: String = written.iter().collect();
     assert_eq!(text.lines().count(), 2_000);
     assert!(text.lines().all(|line| ["aaaa", "bbbb", "cccc", "dddd"].contains(&line)));
+}
+
+#[test]
+fn the_last_lines_are_waited_for_only_so_long() {
+    let (open, gate) = mpsc::channel();
+    let (stream, written) = stream(Some(gate));
+    let lane = stream.lane();
+    lock(&lane.pending).lines.extend_from_slice(b"last words\n");
+    stream.flush_within(Duration::ZERO);
+    assert!(written.try_recv().is_err(), "the output takes nothing");
+    drop(open);
+    assert_eq!(written.recv().unwrap(), "last words\n");
 }

@@ -3,10 +3,15 @@
 use std::{
     env,
     ffi::OsString,
+    future::pending,
     net::SocketAddr,
     os::fd::OwnedFd,
     path::Path,
     process::{ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -77,10 +82,22 @@ impl Surroundings {
 pub(crate) struct Process {
     child: Child,
     lines: watch::Receiver<Vec<String>>,
+    /// Whether anybody reads what it prints.
+    heard: Arc<AtomicBool>,
     folder: TempDir,
 }
 
 impl Process {
+    /// Reads nothing more of what it prints, and leaves its outputs open: they fill up.
+    pub(crate) fn stop_listening(&self) {
+        self.heard.store(false, Ordering::Relaxed);
+    }
+
+    /// How it ended, for those who do not listen any more.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        patiently("its end", self.child.wait()).await.expect("it can be waited for")
+    }
+
     /// Runs it with these arguments, in a folder of its own that holds these files.
     pub(crate) fn run(arguments: &[&str], files: &[(&str, &str)]) -> Self {
         Self::run_in(Surroundings::default(), arguments, files)
@@ -104,11 +121,12 @@ impl Process {
         command.stderr(stderr.map_or_else(Stdio::piped, Stdio::from)).kill_on_drop(true);
         let mut child = command.spawn().expect("cargo has built the program");
         let (said, lines) = watch::channel(Vec::new());
-        read_lines(child.stdout.take().expect("it is piped"), said.clone());
+        let heard = Arc::new(AtomicBool::new(true));
+        read_lines(child.stdout.take().expect("it is piped"), said.clone(), &heard);
         if let Some(stderr) = child.stderr.take() {
-            read_lines(stderr, said);
+            read_lines(stderr, said, &heard);
         }
-        Self { child, lines, folder }
+        Self { child, lines, heard, folder }
     }
 
     /// Waits for a line that `find` makes something of.
@@ -195,10 +213,14 @@ impl Drop for Process {
     }
 }
 
-fn read_lines(from: impl AsyncRead + Unpin + Send + 'static, to: watch::Sender<Vec<String>>) {
+fn read_lines(from: impl AsyncRead + Unpin + Send + 'static, to: watch::Sender<Vec<String>>, heard: &Arc<AtomicBool>) {
+    let heard = Arc::clone(heard);
     tokio::spawn(async move {
         let mut lines = BufReader::new(from).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
+            if !heard.load(Ordering::Relaxed) {
+                pending::<()>().await;
+            }
             to.send_modify(|lines| lines.push(String::from_utf8_lossy(&line).into_owned()));
         }
     });
