@@ -240,13 +240,17 @@ pub enum Error {
 }
 
 /// Sends a request through. The answer must not outlive the session that it is for.
-pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -> Result<Forwarded, Error> {
+///
+/// The request is made before there is a future, which would keep room for the whole passage as well.
+pub fn forward<'p>(
+    front: &'p Front,
+    upstream: &'p Upstream,
+    passage: Passage<'p>,
+) -> impl Future<Output = Result<Forwarded, Error>> + Send {
     let Passage { permit, session, sessions, target, client, affinity, .. } = passage;
     let Passage { request_id, started, now, head, removals, upgrade, body, .. } = passage;
     let body = body.without_trailers(front.reserved.as_ref());
-    if upgrade.is_some() && !front.owns_origin_of(&head.headers) {
-        return Err(Error::ForeignOrigin);
-    }
+    let is_foreign = upgrade.is_some() && !front.owns_origin_of(&head.headers);
     let person = match session {
         Some(session) => Person::SignedIn(session.pulse.id().as_bytes()),
         None if client.peer_trust() == Trust::Trusted => Person::Unknown,
@@ -267,42 +271,48 @@ pub async fn forward(front: &Front, upstream: &Upstream, passage: Passage<'_>) -
     mem::swap(request.method_mut(), &mut head.method);
     mem::swap(request.headers_mut(), &mut head.headers);
 
-    let visitor_side = head.extensions.remove::<OnUpgrade>();
-    let (mut response, offered) = match upgrade.zip(visitor_side) {
-        None => {
-            *request.body_mut() = body.into();
-            let sending = pin!(upstream.send(&mut request, claim, now));
-            (while_it_lasts(session, sending).await?, None)
-        }
-        Some((upgrade, visitor_side)) => {
-            request_head::offer(request.headers_mut(), &upgrade);
-            (Box::pin(upstream.send_upgrade(&mut request)).await?, Some((upgrade, visitor_side)))
-        }
-    };
-    if session.is_some_and(|session| session.pulse.has_ended()) {
-        // An answer that was on its way when the session ended is nobody's any more.
-        return Err(Error::SessionEnded);
+    let switch = upgrade.zip(head.extensions.remove::<OnUpgrade>());
+    match &switch {
+        None => *request.body_mut() = body.into(),
+        Some((upgrade, _)) => request_head::offer(request.headers_mut(), upgrade),
     }
-    let protection = match (front.cache, permit.holder()) {
-        (Cache::AsIs, _) | (Cache::Private, Holder::Anybody) => Protection::Public,
-        // An optional route answers some visitors differently than others.
-        (Cache::Private, Holder::Anonymous | Holder::Session(_)) => Protection::Protected,
-    };
-    let Some((upgrade, visitor)) = offered.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS) else {
-        return Ok(Forwarded::Answer(response_head::cleanse(response, &front.origins, &front.own_cookies, protection)));
-    };
-    let protocol = upgrade.taken(response.headers()).ok_or(upstream::Error::UnaskedSwitch)?;
-    let tunnel = Tunnel {
-        visitor,
-        upstream: upgrade::on(&mut response),
-        protocol,
-        session_end: permit.session_end().cloned(),
-        pulse: session.map(|session| session.pulse.clone()),
-        sessions: Arc::clone(sessions),
-        idle: front.idle,
-    };
-    let response = response_head::cleanse(response.map(drop), &front.origins, &front.own_cookies, protection);
-    Ok(Forwarded::Switch(response, Box::new(tunnel)))
+    async move {
+        if is_foreign {
+            return Err(Error::ForeignOrigin);
+        }
+        let mut response = if switch.is_none() {
+            let sending = pin!(upstream.send(&mut request, claim, now));
+            while_it_lasts(session, sending).await?
+        } else {
+            Box::pin(upstream.send_upgrade(&mut request)).await?
+        };
+        if session.is_some_and(|session| session.pulse.has_ended()) {
+            // An answer that was on its way when the session ended is nobody's any more.
+            return Err(Error::SessionEnded);
+        }
+        let protection = match (front.cache, permit.holder()) {
+            (Cache::AsIs, _) | (Cache::Private, Holder::Anybody) => Protection::Public,
+            // An optional route answers some visitors differently than others.
+            (Cache::Private, Holder::Anonymous | Holder::Session(_)) => Protection::Protected,
+        };
+        let taken = switch.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
+        let Some((upgrade, visitor)) = taken else {
+            let answer = response_head::cleanse(response, &front.origins, &front.own_cookies, protection);
+            return Ok(Forwarded::Answer(answer));
+        };
+        let protocol = upgrade.taken(response.headers()).ok_or(upstream::Error::UnaskedSwitch)?;
+        let tunnel = Tunnel {
+            visitor,
+            upstream: upgrade::on(&mut response),
+            protocol,
+            session_end: permit.session_end().cloned(),
+            pulse: session.map(|session| session.pulse.clone()),
+            sessions: Arc::clone(sessions),
+            idle: front.idle,
+        };
+        let response = response_head::cleanse(response.map(drop), &front.origins, &front.own_cookies, protection);
+        Ok(Forwarded::Switch(response, Box::new(tunnel)))
+    }
 }
 
 /// Waits for an answer, as long as the session lives that it is for. Its end is seen at the next look at the visitor's

@@ -48,11 +48,13 @@ use refusal::Refusal;
 use worker::{Finish, Purpose, RequestId, Trace};
 
 /// Answers one request; it always has an answer.
-pub async fn handle(
+///
+/// What it begins with is taken apart before there is a future, which would keep room for the whole as well.
+pub fn handle(
     worker: Arc<Worker>,
     connection: Arc<Connection>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send {
     connection.activity.busy();
     let (mut head, body) = request.into_parts();
     let trace = Trace {
@@ -68,14 +70,16 @@ pub async fn handle(
         further_host: None,
         purpose: Purpose::Visit,
     };
+    let body = connection.bodies.begin(body);
     // Dropped with this future where the visitor leaves before there is an answer.
     let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
-    let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
-    let body = finish.connection.bodies.begin(body);
-    let answered = walk(&finish.worker, &finish.connection, &mut visit, &mut head, body).await;
-    let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
-    finish.answered(response.status());
-    Ok(response.map(|body| body.finishing(finish)))
+    async move {
+        let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
+        let answered = walk(&finish.worker, &finish.connection, &mut visit, &mut head, body).await;
+        let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
+        finish.answered(response.status());
+        Ok(response.map(|body| body.finishing(finish)))
+    }
 }
 
 /// What is known of a request so far: for its answer and its access line.
