@@ -191,7 +191,7 @@ impl Upstream {
         match protocol {
             Protocol::Http1 => {
                 *request.version_mut() = Version::HTTP_11;
-                let work = pin!(self.send_http1(request, upload, (claim, now), silence));
+                let work = pin!(self.send_http1(request, upload, claim, now, silence));
                 self.wait(work, upload, looks).await
             }
             Protocol::Http2 => {
@@ -208,7 +208,8 @@ impl Upstream {
         &self,
         request: &mut Request<RequestBody>,
         upload: Option<&Arc<Upload>>,
-        (claim, now): (Claim<'_>, Instant),
+        claim: Claim<'_>,
+        now: Instant,
         silence: Option<Box<Silence>>,
     ) -> Result<Response<ResponseBody>, Error> {
         if upload.is_some() {

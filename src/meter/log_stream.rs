@@ -134,10 +134,13 @@ impl LogStream {
         }
     }
 
-    /// Writes batches for as long as [`LogStream::run`] is there.
+    /// Writes batches for as long as [`LogStream::run`] is there; what is left then is for whoever ends it to write.
     fn write_batches(&self) {
-        while self.0.is_running.load(Ordering::SeqCst) {
+        loop {
             thread::park();
+            if !self.0.is_running.load(Ordering::SeqCst) {
+                return;
+            }
             self.flush();
         }
     }

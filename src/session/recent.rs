@@ -53,7 +53,7 @@ pub struct Guest<T> {
 pub struct CookieTag {
     hash: (u64, u64),
     /// The app's place in the configuration.
-    app: u32,
+    app: usize,
 }
 
 impl Hash for CookieTag {
@@ -71,7 +71,6 @@ impl<T> Recent<T> {
 
     /// What stands here for a session cookie's value at the app of a place.
     pub fn tag(&self, app: usize, cookie: &[u8]) -> CookieTag {
-        let app = u32::try_from(app).expect("a configuration has fewer apps than this");
         CookieTag { app, hash: self.hasher.hash(cookie).as_u64() }
     }
 
@@ -141,17 +140,13 @@ impl<T> std::fmt::Debug for Recent<T> {
     }
 }
 
-/// Takes a key for the hash that it is.
+/// Takes the first eight bytes of a key that is a hash already.
 #[derive(Default)]
 struct FirstBytes(u64);
 
 impl Hasher for FirstBytes {
     fn write(&mut self, bytes: &[u8]) {
         self.0 = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 
     fn finish(&self) -> u64 {
