@@ -32,6 +32,7 @@ mod lingering;
 pub mod ops;
 mod protocol;
 pub mod proxy_protocol;
+mod resting;
 mod socket;
 pub mod systemd;
 pub mod tls;

@@ -73,6 +73,13 @@ impl Connection {
         }
     }
 
+    /// Whether nothing is owed to either side: the last answer is out to its last byte, and its request came to its
+    /// end. Then the next byte is the first of a head, whoever reads it.
+    pub fn is_at_rest(&self) -> bool {
+        let owes_a_body = self.bodies.are_arriving() || self.bodies.was_one_abandoned();
+        self.activity.doing() == Doing::Resting && self.activity.is_flushed() && !owes_a_body
+    }
+
     /// Why its time was up, where that is nobody's good right: a connection that rests between two requests may be
     /// closed at any time.
     pub fn fault(&self) -> Option<&'static str> {
@@ -99,6 +106,8 @@ pub struct Activity {
     since: AtomicU64,
     /// Whether bytes have come or gone since somebody asked.
     moved: AtomicBool,
+    /// Whether bytes are to go out that have not.
+    unsent: AtomicBool,
     /// How long nothing may come or go, in milliseconds.
     rest: AtomicU64,
     accepted: Instant,
@@ -159,8 +168,9 @@ impl Default for Activity {
 impl Activity {
     /// That of a connection which has just been accepted.
     pub fn new() -> Self {
-        let (phase, since, moved) = (AtomicU8::new(FRESH), AtomicU64::new(0), AtomicBool::new(false));
-        Self { phase, since, moved, rest: AtomicU64::new(FOR_EVER), accepted: instant() }
+        let (phase, since) = (AtomicU8::new(FRESH), AtomicU64::new(0));
+        let (moved, unsent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { phase, since, moved, unsent, rest: AtomicU64::new(FOR_EVER), accepted: instant() }
     }
 
     /// Bytes came in; says of what.
@@ -180,9 +190,23 @@ impl Activity {
         }
     }
 
+    /// Bytes are to go out.
+    pub fn sending(&self) {
+        self.unsent.store(true, Ordering::Relaxed);
+    }
+
     /// Bytes went out.
     pub fn sent(&self) {
         self.moved.store(true, Ordering::Relaxed);
+    }
+
+    /// All that was to go out has.
+    pub fn flushed(&self) {
+        self.unsent.store(false, Ordering::Relaxed);
+    }
+
+    fn is_flushed(&self) -> bool {
+        !self.unsent.load(Ordering::Relaxed)
     }
 
     /// Whether bytes have come or gone since this was asked before.

@@ -16,7 +16,6 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::sleep_until,
@@ -27,6 +26,7 @@ use super::{
     ending::ending,
     line_ends::LineEnds,
     lingering::Lingering,
+    resting::Http,
     watched::{Watch, Watched},
 };
 use crate::{
@@ -42,6 +42,9 @@ const BUFFER: usize = 64 * 1024;
 /// refuse ([`HeadLimits`](crate::request::HeadLimits)).
 const FIELDS: usize = 100;
 
+/// How long a connection serves one request after the other before somebody asks whether it rests.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+
 /// While a request is answered, only silence ends it, and the end of its session, which nobody else wakes it for while
 /// the upstream is waited for.
 const LOOK: Duration = Duration::from_secs(2);
@@ -54,21 +57,23 @@ where
     let Limits { header_bytes, header_count, header_timeout, keepalive, .. } = acceptor.limits();
     let watcher = Watcher { connection: Arc::clone(&connection), line_ends: LineEnds::default() };
     let watched = Watched::new(Lingering::new(stream, Arc::clone(&connection)), read, watcher);
-    let answering = Answering::new(Arc::clone(&connection));
-    let service = service_fn(move |request| gateway::handle(answering.worker(), answering.connection(), request));
-    let mut http = http1::Builder::new();
-    http.header_read_timeout(None).max_buf_size(BUFFER.max(header_bytes)).max_header_size(header_bytes);
-    if header_count > FIELDS {
-        http.max_headers(header_count);
-    }
-    let mut http = pin!(http.serve_connection(TokioIo::new(watched), service).with_upgrades());
+    let mut http = Http::new(watched, |stream| {
+        let answering = Answering::new(Arc::clone(&connection));
+        let service = service_fn(move |request| gateway::handle(answering.worker(), answering.connection(), request));
+        let mut http = http1::Builder::new();
+        http.header_read_timeout(None).max_buf_size(BUFFER.max(header_bytes)).max_header_size(header_bytes);
+        if header_count > FIELDS {
+            http.max_headers(header_count);
+        }
+        http.serve_connection(stream, service)
+    });
     let deadline = || connection.activity.deadline(header_timeout, keepalive);
-    let next_look = |now: Instant| {
-        let look = deadline().unwrap_or(now + LOOK);
+    let next_look = |now: Instant, look: Duration| {
+        let look = deadline().unwrap_or(now + look);
         connection.activity.rest().map_or(look, |rest| look.min(now + rest))
     };
     let mut moved = instant();
-    let mut armed = next_look(moved);
+    let mut armed = next_look(moved, LOOK);
     // The next look is as late as it may be while nothing is asked.
     let mut late = true;
     let mut timer = pin!(sleep_until(armed.into()));
@@ -78,21 +83,21 @@ where
     let mut waiting = false;
 
     let served = poll_fn(|cx| {
-        if let Poll::Ready(served) = http.as_mut().poll(cx) {
+        if let Poll::Ready(served) = http.poll(cx) {
             return Poll::Ready(Some(served));
         }
         if !stopping && (!waiting || acceptor.endings.leaving.is_cancelled()) && ending.as_mut().poll(cx).is_ready() {
             stopping = true;
             connection.settle();
-            http.as_mut().graceful_shutdown();
-            if let Poll::Ready(served) = http.as_mut().poll(cx) {
+            http.graceful_shutdown();
+            if let Poll::Ready(served) = http.poll(cx) {
                 return Poll::Ready(Some(served));
             }
         }
         let sooner = match deadline() {
             // A head that arrives in pieces is due earlier than the rest that it interrupted.
             Some(due) => Some(due).filter(|due| *due < armed),
-            None if late => Some(next_look(instant())),
+            None if late => Some(next_look(instant(), FIRST_LOOK)),
             None => None,
         };
         if let Some(due) = sooner {
@@ -111,7 +116,13 @@ where
                 None if connection.rest().is_some_and(|rest| silence >= rest) => return Poll::Ready(None),
                 _ => {}
             }
-            (armed, late) = (next_look(now), deadline().is_some());
+            if !stopping && connection.is_at_rest() {
+                http.rest();
+                if let Poll::Ready(served) = http.poll(cx) {
+                    return Poll::Ready(Some(served));
+                }
+            }
+            (armed, late) = (next_look(now, LOOK), deadline().is_some());
             timer.as_mut().reset(armed.into());
             waiting = false;
         }
@@ -158,7 +169,15 @@ impl Watch for Watcher {
         Ok(())
     }
 
+    fn sending(&mut self) {
+        self.connection.activity.sending();
+    }
+
     fn sent(&mut self, _: &[io::IoSlice<'_>], _: usize) {
         self.connection.activity.sent();
+    }
+
+    fn flushed(&mut self) {
+        self.connection.activity.flushed();
     }
 }

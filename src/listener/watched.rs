@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -9,13 +10,22 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// How much of a request is read by a connection that rested: most heads whole.
+const FIRST: usize = 2048;
+
 /// Sees the bytes of one connection.
 pub(super) trait Watch {
     /// These came in, and nobody else has seen them; an error cuts the connection.
     fn received(&mut self, bytes: &mut [u8]) -> io::Result<()>;
 
+    /// Bytes are to go out; perhaps not yet.
+    fn sending(&mut self);
+
     /// Of these slices, one after the other, so many bytes went out.
     fn sent(&mut self, slices: &[IoSlice<'_>], length: usize);
+
+    /// Whoever writes has no more to write, and all of it is out.
+    fn flushed(&mut self);
 }
 
 /// A stream, what was read from it before, and who watches it.
@@ -29,6 +39,28 @@ impl<S, W> Watched<S, W> {
     /// Reads `read_before` first.
     pub(super) fn new(stream: S, read_before: Bytes, watch: W) -> Self {
         Self { stream, read_before, watch }
+    }
+}
+
+impl<S: AsyncRead + Unpin, W> Watched<S, W> {
+    /// Reads these first: they were read already, but nothing was made of them.
+    pub(super) fn put_back(&mut self, read: Bytes) {
+        if !read.is_empty() {
+            self.read_before = read; // nothing, too, would hold the buffer that it was read into
+        }
+    }
+
+    /// Ready as soon as there is something to read, an end or a fault included. Keeps no buffer while it waits.
+    pub(super) fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.read_before.is_empty() {
+            let mut first = [MaybeUninit::uninit(); FIRST];
+            let mut first = ReadBuf::uninit(&mut first);
+            // Whoever reads next meets the same end, or the same fault.
+            if ready!(Pin::new(&mut self.stream).poll_read(cx, &mut first)).is_ok() {
+                self.read_before = Bytes::copy_from_slice(first.filled());
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -56,13 +88,16 @@ impl<S: AsyncRead + Unpin, W: Watch + Unpin> AsyncRead for Watched<S, W> {
 
 impl<S: AsyncWrite + Unpin, W: Watch + Unpin> AsyncWrite for Watched<S, W> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.watch.sending();
         let length = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
         self.watch.sent(&[IoSlice::new(buf)], length);
         Poll::Ready(Ok(length))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.watch.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -74,6 +109,7 @@ impl<S: AsyncWrite + Unpin, W: Watch + Unpin> AsyncWrite for Watched<S, W> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.watch.sending();
         let length = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
         self.watch.sent(slices, length);
         Poll::Ready(Ok(length))

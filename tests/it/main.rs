@@ -41,6 +41,7 @@ mod paths;
 mod readme;
 mod reload;
 mod restarts;
+mod resting;
 mod routes;
 mod samples;
 mod sign_in;

@@ -1,4 +1,4 @@
-//! Load: thousands of WebSocket connections at rest, and what each of them costs.
+//! Load: thousands of connections at rest, and what each of them costs.
 //!
 //! The real binary, because what counts is the memory of its process alone. As many
 //! descriptors are open on the tests' side as on its own.
@@ -13,8 +13,11 @@ use crate::{
 
 const CONNECTIONS: usize = 4_000;
 
-/// The most that one may cost at rest, both its sockets together. Kernel memory is not in it.
-const MOST_BYTES: usize = 24 * 1024;
+/// The most that a WebSocket may cost at rest, both its sockets together. Kernel memory is not in it.
+const MOST_BYTES_A_SOCKET: usize = 24 * 1024;
+
+/// The most that a connection may cost between two requests.
+const MOST_BYTES_A_CONNECTION: usize = 12 * 1024;
 
 /// So many are made at the same time.
 const AT_ONCE: usize = 64;
@@ -57,7 +60,7 @@ async fn load_four_thousand_web_sockets_stand_cost_little_and_end_with_their_ses
     let before = stage.door.process.resident_kib();
     let clients: Vec<_> = stream::iter(0..CONNECTIONS).map(open).buffer_unordered(AT_ONCE).collect().await;
     let each = (stage.door.process.resident_kib() - before) * 1024 / CONNECTIONS;
-    assert!(each <= MOST_BYTES, "{each} bytes each");
+    assert!(each <= MOST_BYTES_A_SOCKET, "{each} bytes each");
     assert_eq!(stage.upstream.take().len(), CONNECTIONS);
 
     let signed_out = stage.send(Request::post("/_vestibule/sign_out", "").header("Cookie", &cookie)).await;
@@ -65,4 +68,24 @@ async fn load_four_thousand_web_sockets_stand_cost_little_and_end_with_their_ses
     for mut client in clients {
         assert_eq!(client.until_closed().await, CLOSE);
     }
+}
+
+#[tokio::test]
+async fn load_four_thousand_kept_connections_cost_little_and_serve_again() {
+    raise_limit();
+    let stage = Stage::builder().public("/**").log("access = false").start_binary().await;
+    let request = Request::get("/page").to_host(stage.authority());
+    let open = |_| async {
+        let mut client = stage.connect().await;
+        assert_eq!(client.exchange(&request).await.status, 200);
+        client
+    };
+    let before = stage.door.process.resident_kib();
+    let mut clients: Vec<_> = stream::iter(0..CONNECTIONS).map(open).buffer_unordered(AT_ONCE).collect().await;
+    let each = (stage.door.process.resident_kib() - before) * 1024 / CONNECTIONS;
+    assert!(each <= MOST_BYTES_A_CONNECTION, "{each} bytes each");
+    for client in &mut clients {
+        assert_eq!(client.exchange(&request).await.status, 200);
+    }
+    assert_eq!(stage.upstream.take().len(), 2 * CONNECTIONS);
 }

@@ -192,9 +192,13 @@ impl Watch for Arc<Frames> {
         self.come(bytes).map_err(io::Error::other)
     }
 
+    fn sending(&mut self) {}
+
     fn sent(&mut self, slices: &[IoSlice<'_>], length: usize) {
         self.go(slices, length);
     }
+
+    fn flushed(&mut self) {}
 }
 
 /// Finds the frames in one direction, whatever pieces they come in.
