@@ -13,6 +13,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::{
+    runtime,
+    time::{self, Interval, Sleep},
+};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -143,6 +147,32 @@ impl ManualClock {
     /// Moves the clock forward by whole seconds.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_secs()).unwrap_or(i64::MAX), Ordering::AcqRel);
+    }
+}
+
+/// The timers of a runtime that others wait by as well.
+///
+/// A runtime with a timer of its own looks at the clock twice each time it waits for its sockets, and has the kernel set
+/// an alarm. So those timers of a worker that stand as long as it has nothing to do are another runtime's.
+#[derive(Clone, Debug)]
+pub struct Timers(runtime::Handle);
+
+impl Timers {
+    /// Those of this runtime, which must outlive whoever waits by them.
+    pub fn of(runtime: &runtime::Handle) -> Self {
+        Self(runtime.clone())
+    }
+
+    /// Ready at this moment.
+    pub fn sleep_until(&self, moment: Instant) -> Sleep {
+        let _there = self.0.enter();
+        time::sleep_until(moment.into())
+    }
+
+    /// Ready at once, and then each time when so much has passed.
+    pub fn interval(&self, period: Duration) -> Interval {
+        let _there = self.0.enter();
+        time::interval(period)
     }
 }
 

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    clock::instant,
+    clock::{Timers, instant},
     config::{Limits, Listen, ProxyProtocol},
     gateway::{Connection, Current},
     meter::Meter,
@@ -104,6 +104,8 @@ pub struct Acceptor {
     /// Counts connections.
     meter: Meter,
     capacity: Arc<Capacity>,
+    /// What connections at rest wait by.
+    pub timers: Timers,
     /// When no more connections are accepted, and those that stand end after their request.
     pub endings: Endings,
     /// The connections that stand, the tunnels that some have become, and those who wait for the next one.
@@ -112,9 +114,9 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// An acceptor for one worker.
-    pub fn new(current: Arc<Current>, capacity: Arc<Capacity>, meter: Meter, endings: Endings) -> Self {
+    pub fn new(current: Arc<Current>, capacity: Arc<Capacity>, meter: Meter, timers: Timers, endings: Endings) -> Self {
         let tasks = current.worker().visitors.clone();
-        Self { current, meter, capacity, endings, tasks }
+        Self { current, meter, capacity, timers, endings, tasks }
     }
 
     /// The limits of a connection that begins now.

@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timers},
     config::Config,
     gateway::{Current, Worker},
     listener::{self, Acceptor, Address, BindError, Capacity, Endings, capacity, ops},
@@ -204,7 +204,8 @@ pub fn start(config: Config, read_again: ReadAgain, options: &Options) -> Result
         .iter()
         .map(|place| {
             let endings = Endings { leaving: stop.clone(), stop: serving.clone() };
-            let acceptor = Acceptor::new(Arc::clone(&place.current), Arc::clone(&capacity), meter.clone(), endings);
+            let (current, timers) = (Arc::clone(&place.current), Timers::of(background.handle()));
+            let acceptor = Acceptor::new(current, Arc::clone(&capacity), meter.clone(), timers, endings);
             worker_thread::start(acceptor, &bound, hurry.clone())
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -16,10 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{server::conn::http1, service::service_fn};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::sleep_until,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Acceptor,
@@ -76,7 +73,7 @@ where
     let mut armed = next_look(moved, LOOK);
     // The next look is as late as it may be while nothing is asked.
     let mut late = true;
-    let mut timer = pin!(sleep_until(armed.into()));
+    let mut timer = pin!(acceptor.timers.sleep_until(armed));
     let mut ending = pin!(ending(&acceptor.endings, &connection.activity));
     let mut stopping = false;
     // Both wake this task by themselves; asking them again before they have would cost each request 500 instructions.

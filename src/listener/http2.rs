@@ -21,10 +21,7 @@ use std::{
 use bytes::Bytes;
 use hyper::{server::conn::http2, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::sleep_until,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Acceptor, watched::Watched};
 use crate::{
@@ -99,7 +96,7 @@ where
     };
     let mut ending = Ending::NotYet;
     let mut armed = instant() + header_timeout;
-    let mut timer = pin!(sleep_until(armed.into()));
+    let mut timer = pin!(acceptor.timers.sleep_until(armed));
     let mut stop = pin!(acceptor.endings.leaving.cancelled());
 
     let served = poll_fn(|cx| {

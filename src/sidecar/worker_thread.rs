@@ -31,9 +31,8 @@ pub(super) fn start(
         for listener in listeners {
             acceptor.tasks.spawn(Arc::clone(&acceptor).accept_from(listener));
         }
-        let current = Arc::clone(&acceptor.current);
+        let (current, mut tick) = (Arc::clone(&acceptor.current), acceptor.timers.interval(TIDY_EVERY));
         tokio::spawn(async move {
-            let mut tick = tokio::time::interval(TIDY_EVERY);
             loop {
                 tick.tick().await;
                 current.worker().tidy();
