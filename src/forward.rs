@@ -239,52 +239,67 @@ pub enum Error {
     SessionEnded,
 }
 
-/// Sends a request through. The answer must not outlive the session that it is for.
-///
-/// The request is made before there is a future, which would keep room for the whole passage as well.
-pub fn forward<'p>(
-    front: &'p Front,
-    upstream: &'p Upstream,
-    passage: Passage<'p>,
-) -> impl Future<Output = Result<Forwarded, Error>> + Send {
-    let Passage { permit, session, sessions, target, client, affinity, .. } = passage;
-    let Passage { request_id, started, now, head, removals, upgrade, body, .. } = passage;
-    let body = body.without_trailers(front.reserved.as_ref());
-    let is_foreign = upgrade.is_some() && !front.owns_origin_of(&head.headers);
-    let person = match session {
-        Some(session) => Person::SignedIn(session.pulse.id().as_bytes()),
-        None if client.peer_trust() == Trust::Trusted => Person::Unknown,
-        None => Person::AtTheOtherEnd,
-    };
-    let claim = Claim { affinity, person };
+/// What a passage has become when it goes out. It stays where it is from then on: it is large, and each move is a copy.
+pub struct Outbound<'p> {
+    request: Request<RequestBody>,
+    permit: Permit<'p>,
+    session: Option<PassingSession<'p>>,
+    sessions: &'p Arc<Sessions>,
+    claim: Claim<'p>,
+    now: Instant,
+    /// Whether an upgrade is asked for by another origin.
+    is_foreign: bool,
+    /// The protocol that is asked for, and the visitor's end of it.
+    switch: Option<(Upgrade, OnUpgrade)>,
+}
 
-    let identity = session.map(|session| session.identity);
-    // Who has a body to send and waits for a word goes on waiting, now for the upstream's.
-    let expects = !body.is_end_stream() && head.version >= Version::HTTP_11 && head.headers.contains_key(EXPECT);
-    make_upstream_head(front, identity, client, (request_id, started), &mut head.headers, removals);
-    if expects {
-        head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
-    }
-    let mut request = Request::new(RequestBody::empty());
-    *request.version_mut() = head.version;
-    *request.uri_mut() = Uri::from(target.forwarded().clone());
-    mem::swap(request.method_mut(), &mut head.method);
-    mem::swap(request.headers_mut(), &mut head.headers);
+impl<'p> Outbound<'p> {
+    /// Makes the request that the upstream gets.
+    pub fn new(front: &Front, passage: Passage<'p>) -> Self {
+        let Passage { permit, session, sessions, target, client, affinity, .. } = passage;
+        let Passage { request_id, started, now, head, removals, upgrade, body, .. } = passage;
+        let body = body.without_trailers(front.reserved.as_ref());
+        let is_foreign = upgrade.is_some() && !front.owns_origin_of(&head.headers);
+        let person = match session {
+            Some(session) => Person::SignedIn(session.pulse.id().as_bytes()),
+            None if client.peer_trust() == Trust::Trusted => Person::Unknown,
+            None => Person::AtTheOtherEnd,
+        };
+        let claim = Claim { affinity, person };
 
-    let switch = upgrade.zip(head.extensions.remove::<OnUpgrade>());
-    match &switch {
-        None => *request.body_mut() = body.into(),
-        Some((upgrade, _)) => request_head::offer(request.headers_mut(), upgrade),
+        let identity = session.map(|session| session.identity);
+        // Who has a body to send and waits for a word goes on waiting, now for the upstream's.
+        let expects = !body.is_end_stream() && head.version >= Version::HTTP_11 && head.headers.contains_key(EXPECT);
+        make_upstream_head(front, identity, client, (request_id, started), &mut head.headers, removals);
+        if expects {
+            head.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+        }
+        let mut request = Request::new(RequestBody::empty());
+        *request.version_mut() = head.version;
+        *request.uri_mut() = Uri::from(target.forwarded().clone());
+        mem::swap(request.method_mut(), &mut head.method);
+        mem::swap(request.headers_mut(), &mut head.headers);
+
+        let switch = upgrade.zip(head.extensions.remove::<OnUpgrade>());
+        match &switch {
+            None => *request.body_mut() = body.into(),
+            Some((upgrade, _)) => request_head::offer(request.headers_mut(), upgrade),
+        }
+        Self { request, permit, session, sessions, claim, now, is_foreign, switch }
     }
-    async move {
-        if is_foreign {
+
+    /// Sends it, once. The answer must not outlive the session that it is for.
+    pub async fn send(&mut self, front: &Front, upstream: &Upstream) -> Result<Forwarded, Error> {
+        let Self { request, session, claim, .. } = self;
+        let (permit, switch) = (&self.permit, self.switch.take());
+        if self.is_foreign {
             return Err(Error::ForeignOrigin);
         }
         let mut response = if switch.is_none() {
-            let sending = pin!(upstream.send(&mut request, claim, now));
-            while_it_lasts(session, sending).await?
+            let sending = pin!(upstream.send(request, *claim, self.now));
+            while_it_lasts(*session, sending).await?
         } else {
-            Box::pin(upstream.send_upgrade(&mut request)).await?
+            Box::pin(upstream.send_upgrade(request)).await?
         };
         if session.is_some_and(|session| session.pulse.has_ended()) {
             // An answer that was on its way when the session ended is nobody's any more.
@@ -307,7 +322,7 @@ pub fn forward<'p>(
             protocol,
             session_end: permit.session_end().cloned(),
             pulse: session.map(|session| session.pulse.clone()),
-            sessions: Arc::clone(sessions),
+            sessions: Arc::clone(self.sessions),
             idle: front.idle,
         };
         let response = response_head::cleanse(response.map(drop), &front.origins, &front.own_cookies, protection);

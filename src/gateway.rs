@@ -1,6 +1,6 @@
 //! The walk of one request, on one screen; own endpoints; and the one place where errors become answers.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, pin::Pin, sync::Arc};
 
 use http::{
     HeaderValue, Method, Request, Response,
@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use crate::{
     access::Decision,
     clock::instant,
-    forward::{self, Forwarded, Passage, PassingSession},
+    forward::{Forwarded, Outbound, Passage, PassingSession},
     request::{self, Audience, Client, Fields, FramingError, Place, framing},
 };
 
@@ -49,12 +49,13 @@ use worker::{Finish, Purpose, RequestId, Trace};
 
 /// Answers one request; it always has an answer.
 ///
-/// What it begins with is taken apart before there is a future, which would keep room for the whole as well.
+/// What it begins with is taken apart before there is a future, which would keep room for the whole as well. It is
+/// boxed, because hyper would move it about, and keep room for it as long as a connection stands.
 pub fn handle(
     worker: Arc<Worker>,
     connection: Arc<Connection>,
     request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send {
+) -> Pin<Box<impl Future<Output = Result<Response<Body>, Infallible>> + Send>> {
     connection.activity.busy();
     let (mut head, body) = request.into_parts();
     let trace = Trace {
@@ -73,13 +74,13 @@ pub fn handle(
     let body = connection.bodies.begin(body);
     // Dropped with this future where the visitor leaves before there is an answer.
     let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
-    async move {
+    Box::pin(async move {
         let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
         let answered = walk(&finish.worker, &finish.connection, &mut visit, &mut head, body).await;
         let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
         finish.answered(response.status());
         Ok(response.map(|body| body.finishing(finish)))
-    }
+    })
 }
 
 /// What is known of a request so far: for its answer and its access line.
@@ -185,7 +186,8 @@ async fn walk(
                 body,
             };
             let upstream = worker.upstreams[app.place].as_ref().ok_or(Refusal::NoUpstream)?;
-            let forwarded = forward::forward(&app.front, upstream, passage).await;
+            let mut outbound = Outbound::new(&app.front, passage);
+            let forwarded = outbound.send(&app.front, upstream).await;
             let forwarded = forwarded.map_err(|error| Refusal::on_the_way(error, fate.as_ref()))?;
             app.meter.upstream_answered(instant().duration_since(sent));
             Ok(match forwarded {

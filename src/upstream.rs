@@ -236,7 +236,7 @@ impl Upstream {
                 Err(mut error) => match (error.take_message(), again) {
                     // Nothing of it went out, or it may safely go out twice.
                     (Some(unsent), _) => *request = unsent,
-                    (None, Some(copy)) if !lease.has_heard() => (*request, tries) = (copy, Tries::Second),
+                    (None, Some(copy)) if !lease.has_heard() => (*request, tries) = (*copy, Tries::Second),
                     (None, _) => return Err(error.into_error().into()),
                 },
             }
@@ -376,7 +376,7 @@ fn frame_body(request: &mut Request<RequestBody>) {
 }
 
 /// A copy of a request that may be sent twice, or `None` where it must not be.
-fn second_try(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+fn second_try(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
     let idempotent =
         matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
     if !idempotent || !request.body().is_empty() {
@@ -387,7 +387,7 @@ fn second_try(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     copy.uri_mut().clone_from(request.uri());
     *copy.version_mut() = request.version();
     copy.headers_mut().clone_from(request.headers());
-    Some(copy)
+    Some(Box::new(copy))
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl Multiplexer {
             Err(Error::Broken(Fault::Http2(error))) if was_not_processed(&error, age) => match again {
                 Some(copy) => {
                     let (sender, place, _) = self.place(connector, connect_limit).await?;
-                    exchange(connector, sender, place, copy).await
+                    exchange(connector, sender, place, *copy).await
                 }
                 None => Err(Fault::from(error).into()),
             },
