@@ -116,18 +116,19 @@ fn could_become_ours(name: &[u8]) -> bool {
     matches!(name, [b'x' | b'r' | b'f', ..]) && !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
-/// Looks at eight bytes at a time, the last eight perhaps twice: a name is too short for the library's search to pay.
+/// Looks at eight bytes at a time, some of them twice: a name is too short for the library's search to pay.
 fn has_underscore(name: &[u8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     const UNDERSCORES: u64 = u64::from_ne_bytes([b'_'; 8]);
-    let in_word = |word: &[u8; 8]| {
+    let marks = |word: &[u8; 8]| {
         let differs = u64::from_ne_bytes(*word) ^ UNDERSCORES;
-        differs.wrapping_sub(ONES) & !differs & HIGH != 0 // a byte of `differs` is zero
+        differs.wrapping_sub(ONES) & !differs & HIGH // not zero where a byte of `differs` is
     };
-    match name.last_chunk() {
-        Some(last) => name.as_chunks().0.iter().any(in_word) || in_word(last),
-        None => name.contains(&b'_'),
+    match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) if name.len() <= 16 => marks(first) | marks(last) != 0,
+        (_, Some(last)) => name.as_chunks().0.iter().fold(marks(last), |marked, word| marked | marks(word)) != 0,
+        _ => name.contains(&b'_'),
     }
 }
 
