@@ -73,11 +73,12 @@ impl Connection {
         }
     }
 
-    /// Whether nothing is owed to either side: the last answer is out to its last byte, and its request came to its
-    /// end. Then the next byte is the first of a head, whoever reads it.
-    pub fn is_at_rest(&self) -> bool {
+    /// How long nothing has been owed to either side: the last answer is out to its last byte, and its request came to
+    /// its end. The next byte is the first of a head then, whoever reads it.
+    pub fn rested(&self, now: Instant) -> Option<Duration> {
         let owes_a_body = self.bodies.are_arriving() || self.bodies.was_one_abandoned();
-        self.activity.doing() == Doing::Resting && self.activity.is_flushed() && !owes_a_body
+        let rests = self.activity.doing() == Doing::Resting && self.activity.is_flushed() && !owes_a_body;
+        rests.then(|| now.saturating_duration_since(self.activity.since()))
     }
 
     /// Why its time was up, where that is nobody's good right: a connection that rests between two requests may be
@@ -276,7 +277,12 @@ impl Activity {
             IDLE => keepalive,
             _ => return None,
         };
-        Some(self.accepted + Duration::from_millis(self.since.load(Ordering::Relaxed)) + limit)
+        Some(self.since() + limit)
+    }
+
+    /// When what it is doing began, where that is a head, a rest, or the end.
+    fn since(&self) -> Instant {
+        self.accepted + Duration::from_millis(self.since.load(Ordering::Relaxed))
     }
 
     fn enter(&self, phase: u8, now: Instant) {

@@ -39,8 +39,8 @@ const BUFFER: usize = 64 * 1024;
 /// refuse ([`HeadLimits`](crate::request::HeadLimits)).
 const FIELDS: usize = 100;
 
-/// How long a connection serves one request after the other before somebody asks whether it rests.
-const FIRST_LOOK: Duration = Duration::from_millis(250);
+/// A connection that has said nothing for this long rests: hyper gives it back. Until then it is looked at as often.
+const SETTLED: Duration = Duration::from_millis(250);
 
 /// While a request is answered, only silence ends it, and the end of its session, which nobody else wakes it for while
 /// the upstream is waited for.
@@ -65,14 +65,16 @@ where
         http.serve_connection(stream, service)
     });
     let deadline = || connection.activity.deadline(header_timeout, keepalive);
+    // And whether it is as late as it may be while nothing is asked.
     let next_look = |now: Instant, look: Duration| {
-        let look = deadline().unwrap_or(now + look);
-        connection.activity.rest().map_or(look, |rest| look.min(now + rest))
+        if let Some(rested) = connection.rested(now).filter(|rested| *rested < SETTLED) {
+            return (now + (SETTLED - rested), false);
+        }
+        let (look, late) = deadline().map_or((now + look, false), |due| (due, true));
+        (connection.activity.rest().map_or(look, |rest| look.min(now + rest)), late)
     };
     let mut moved = instant();
-    let mut armed = next_look(moved, LOOK);
-    // The next look is as late as it may be while nothing is asked.
-    let mut late = true;
+    let (mut armed, mut late) = next_look(moved, LOOK);
     let mut timer = pin!(acceptor.timers.sleep_until(armed));
     let mut ending = pin!(ending(&acceptor.endings, &connection.activity));
     let mut stopping = false;
@@ -93,12 +95,12 @@ where
         }
         let sooner = match deadline() {
             // A head that arrives in pieces is due earlier than the rest that it interrupted.
-            Some(due) => Some(due).filter(|due| *due < armed),
-            None if late => Some(next_look(instant(), FIRST_LOOK)),
+            Some(due) => (due < armed).then_some((due, true)),
+            None if late => Some(next_look(instant(), SETTLED)),
             None => None,
         };
-        if let Some(due) = sooner {
-            (armed, late) = (due, deadline().is_some());
+        if let Some(sooner) = sooner {
+            (armed, late) = sooner;
             timer.as_mut().reset(armed.into());
             waiting = false;
         }
@@ -113,13 +115,13 @@ where
                 None if connection.rest().is_some_and(|rest| silence >= rest) => return Poll::Ready(None),
                 _ => {}
             }
-            if !stopping && connection.is_at_rest() {
+            if !stopping && connection.rested(now).is_some_and(|rested| rested >= SETTLED) {
                 http.rest();
                 if let Poll::Ready(served) = http.poll(cx) {
                     return Poll::Ready(Some(served));
                 }
             }
-            (armed, late) = (next_look(now, LOOK), deadline().is_some());
+            (armed, late) = next_look(now, LOOK);
             timer.as_mut().reset(armed.into());
             waiting = false;
         }

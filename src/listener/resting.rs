@@ -7,7 +7,7 @@
 //!
 //! hyper is not asked to do so and cannot say whether it may be done: bytes that it has still
 //! to write, or a body of which it has still to read the rest, would be lost with it. Whoever
-//! calls [`Http::rest`] knows ([`Connection::is_at_rest`](crate::gateway::Connection::is_at_rest)).
+//! calls [`Http::rest`] knows ([`Connection::rested`](crate::gateway::Connection::rested)).
 //! What hyper has read beyond the last request comes back with the stream.
 
 use std::{

@@ -1,7 +1,10 @@
 //! Connections that rest between two requests, of which nothing is kept but the socket: whatever comes after a rest is
 //! served as if there had been none, and nothing that is owed to either side is lost by one.
 
-use crate::harness::{Configuration, RawClient, Request, Stage, patiently, upstream::Answer, wire::Complete};
+use crate::harness::{
+    Configuration, RawClient, Request, Stage, client::connect_tls, patiently, pki::Authority, upstream::Answer,
+    wire::Complete,
+};
 
 /// Longer than it takes until somebody looks whether a connection rests.
 struct Rest(Stage);
@@ -62,6 +65,39 @@ async fn what_comes_after_a_rest_is_served_whole_however_it_comes() {
         client.send(get("/again")).await;
         assert_eq!(client.response().await.expect("an answer").status, 200, "after {expected:?}, and after that");
         assert_eq!(asked(&stage), ["GET /again 0"]);
+    }
+}
+
+#[tokio::test]
+async fn a_rest_under_tls_is_one_as_well() {
+    let (authority, rest) = (Authority::new(), Rest::new().await);
+    let stage = calm().public_host("wiki.test").tls(&authority.issue("wiki.test").lines(), authority.root.clone());
+    let stage = stage.start().await;
+    let request = Request::get("/page").to_host(stage.authority());
+    let (mut client, _) = connect_tls(stage.door_address(), "wiki.test", &authority.root).await.expect("a handshake");
+    for _ in 0..3 {
+        assert_eq!(client.exchange(&request).await.status, 200);
+        rest.pass().await;
+    }
+    assert_eq!(asked(&stage), ["GET /page 0"; 3]);
+}
+
+#[tokio::test]
+async fn another_protocol_may_begin_after_a_rest_and_rests_as_long_as_it_likes() {
+    let (stage, rest) = (calm().start().await, Rest::new().await);
+    let mut client = rested(&stage, &rest).await;
+    stage.upstream.answer(|_| Answer::Echo);
+    let handshake = Request::get("/socket").headers(&[
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]);
+    assert_eq!(client.exchange(&handshake.to_host(stage.authority())).await.status, 101);
+    for frame in [b"\x81\x82\x01\x02\x03\x04xy", b"\x81\x82\x01\x02\x03\x04zz"] {
+        rest.pass().await;
+        client.send(frame).await;
+        assert_eq!(patiently("the echo", client.wire.exactly(frame.len())).await, frame);
     }
 }
 
