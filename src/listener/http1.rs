@@ -67,8 +67,9 @@ where
     let deadline = || connection.activity.deadline(header_timeout, keepalive);
     // And whether it is as late as it may be while nothing is asked.
     let next_look = |now: Instant, look: Duration| {
-        if let Some(rested) = connection.rested(now).filter(|rested| *rested < SETTLED) {
-            return (now + (SETTLED - rested), false);
+        let unsettled = connection.rested(now).map(|rested| SETTLED.saturating_sub(rested));
+        if let Some(left) = unsettled.filter(|left| !left.is_zero()) {
+            return (now + left, false);
         }
         let (look, late) = deadline().map_or((now + look, false), |due| (due, true));
         (connection.activity.rest().map_or(look, |rest| look.min(now + rest)), late)
