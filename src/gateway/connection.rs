@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -77,8 +77,7 @@ impl Connection {
     /// its end. The next byte is the first of a head then, whoever reads it.
     pub fn rested(&self, now: Instant) -> Option<Duration> {
         let owes_a_body = self.bodies.are_arriving() || self.bodies.was_one_abandoned();
-        let rests = self.activity.doing() == Doing::Resting && self.activity.is_flushed() && !owes_a_body;
-        rests.then(|| now.saturating_duration_since(self.activity.since()))
+        (self.activity.owes_nothing() && !owes_a_body).then(|| now.saturating_duration_since(self.activity.since()))
     }
 
     /// Why its time was up, where that is nobody's good right: a connection that rests between two requests may be
@@ -109,6 +108,9 @@ pub struct Activity {
     moved: AtomicBool,
     /// Whether bytes are to go out that have not.
     unsent: AtomicBool,
+    /// How many requests have a head and are not over: of those that come without waiting for answers, hyper hands out
+    /// the next one a little before it lets go of the last.
+    under_way: AtomicU32,
     /// How long nothing may come or go, in milliseconds.
     rest: AtomicU64,
     accepted: Instant,
@@ -170,8 +172,8 @@ impl Activity {
     /// That of a connection which has just been accepted.
     pub fn new() -> Self {
         let (phase, since) = (AtomicU8::new(FRESH), AtomicU64::new(0));
-        let (moved, unsent) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { phase, since, moved, unsent, rest: AtomicU64::new(FOR_EVER), accepted: instant() }
+        let (moved, unsent, under_way) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU32::new(0));
+        Self { phase, since, moved, unsent, under_way, rest: AtomicU64::new(FOR_EVER), accepted: instant() }
     }
 
     /// Bytes came in; says of what.
@@ -206,8 +208,9 @@ impl Activity {
         self.unsent.store(false, Ordering::Relaxed);
     }
 
-    fn is_flushed(&self) -> bool {
-        !self.unsent.load(Ordering::Relaxed)
+    fn owes_nothing(&self) -> bool {
+        let owed = self.unsent.load(Ordering::Relaxed) || self.under_way.load(Ordering::Relaxed) > 0;
+        !owed && self.doing() == Doing::Resting
     }
 
     /// Whether bytes have come or gone since this was asked before.
@@ -225,8 +228,9 @@ impl Activity {
         }
     }
 
-    /// A head is complete.
+    /// A head is complete. Its request is under way until it is [over](Self::over).
     pub(crate) fn busy(&self) {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
@@ -261,7 +265,13 @@ impl Activity {
         self.rest().filter(|_| self.phase.load(Ordering::Relaxed) == ANSWERING)
     }
 
-    /// An answer is over.
+    /// A request is over, and its answer with it.
+    pub(crate) fn over(&self, now: Instant) {
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.idle(now);
+    }
+
+    /// Nobody is asked for anything.
     pub(crate) fn idle(&self, now: Instant) {
         self.enter(IDLE, now);
     }
@@ -333,6 +343,29 @@ mod tests {
         activity.ending(instant());
         assert_eq!(activity.doing(), Doing::Answering, "there is still something to be said");
         assert!(due() >= Some(MAX_ENDING) && due() < Some(rest), "the end");
+    }
+
+    #[test]
+    fn nothing_is_owed_when_all_requests_are_over_and_all_bytes_are_out() {
+        let activity = Activity::new();
+        assert!(!activity.owes_nothing(), "nothing has been asked yet");
+        activity.received();
+        activity.busy();
+        activity.sending();
+        activity.over(instant());
+        assert!(!activity.owes_nothing(), "its answer is not out");
+        activity.sent();
+        assert!(!activity.owes_nothing(), "nor is all of it because something is");
+        activity.flushed();
+        assert!(activity.owes_nothing());
+        activity.busy();
+        activity.busy();
+        activity.over(instant());
+        assert!(!activity.owes_nothing(), "the next one was handed out before the last was over");
+        activity.over(instant());
+        assert!(activity.owes_nothing());
+        activity.received();
+        assert!(!activity.owes_nothing(), "the next head has begun");
     }
 
     #[test]

@@ -309,7 +309,7 @@ impl Finish {
 impl Drop for Finish {
     fn drop(&mut self) {
         let now = instant();
-        self.connection.activity.idle(now);
+        self.connection.activity.over(now);
         if self.status.is_none() {
             self.count(VISITOR_LEFT);
         }

@@ -69,7 +69,9 @@ where
         self.state = match self.state.take() {
             Some(State::Speaks(http)) => http.into_parts().map(|Parts { io, read_buf, .. }| {
                 let mut stream = io.into_inner();
-                stream.put_back(read_buf);
+                // Empty lines before a head are nobody's (RFC 9112 §2.2), and no reason to wait for one.
+                let head = read_buf.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(read_buf.len());
+                stream.put_back(read_buf.slice(head..));
                 State::Rests(stream)
             }),
             state => state,

@@ -186,9 +186,9 @@ struct Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        self.connection.arriving.fetch_sub(1, Ordering::Relaxed);
         if self.fate.load(Ordering::Relaxed) != WHOLE {
             self.connection.abandoned.store(true, Ordering::Relaxed);
         }
+        self.connection.arriving.fetch_sub(1, Ordering::Relaxed);
     }
 }

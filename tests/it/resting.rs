@@ -134,6 +134,22 @@ async fn the_beginning_of_a_request_that_came_with_the_one_before_is_kept_over_a
 }
 
 #[tokio::test]
+async fn an_empty_line_after_a_body_is_no_head_to_wait_for() {
+    // Some old clients send one (RFC 9112 §2.2).
+    let stage = Stage::builder().public("/**").limits("header_timeout = \"600ms\"\nkeepalive = \"1h\"").start().await;
+    let rest = Rest::new().await;
+    let mut client = stage.connect().await;
+    let post = Request::post("/form", "a=b").to_host(stage.authority()).bytes();
+    client.send([post, b"\r\n".to_vec()].concat()).await;
+    assert_eq!(client.response().await.expect("an answer").status, 200);
+    for _ in 0..3 {
+        rest.pass().await;
+    }
+    assert_eq!(client.exchange(&Request::get("/next").to_host(stage.authority())).await.status, 200);
+    assert_eq!(asked(&stage), ["POST /form 3", "GET /next 0"]);
+}
+
+#[tokio::test]
 async fn threat_78_the_rest_of_a_body_that_was_answered_early_is_no_request_after_a_rest() {
     let (stage, rest) = (calm().start().await, Rest::new().await);
     let mut conversations = stage.upstream.by_hand();
