@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     demo::provider::people::{ADA, MALLORY, UMA},
-    harness::{Door, Request, Response, Stage, upstream::Answer},
+    harness::{Door, Request, Response, Stage, client::WEB_SOCKET, upstream::Answer},
 };
 
 mod other_origins;
@@ -16,13 +16,6 @@ const PROBLEM: &str = "application/problem+json";
 const NAVIGATE: (&str, &str) = ("Sec-Fetch-Mode", "navigate");
 const DOCUMENT: (&str, &str) = ("Sec-Fetch-Dest", "document");
 const ACCEPT_HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
-const WEB_SOCKET: [(&str, &str); 4] = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-];
-
 /// What holds for every answer of ours that is no success.
 fn assert_ours(what: &str, answer: &Response) {
     let cache = answer.header("cache-control").unwrap_or_default();

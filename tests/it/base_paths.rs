@@ -6,7 +6,9 @@ mod merged_slashes;
 mod sign_ins;
 mod stripped;
 
-use crate::harness::{Configuration, Recorded, RecordingUpstream, Request, Stage, upstream::Answer};
+use crate::harness::{
+    Configuration, Recorded, RecordingUpstream, Request, Stage, client::WEB_SOCKET, upstream::Answer,
+};
 
 /// One more app at the same port, open to everybody, before an upstream of its own.
 fn another(id: &str, public_url: &str, upstream: &RecordingUpstream, lines: &str) -> String {
@@ -176,13 +178,10 @@ async fn pages_of_the_hosts_that_a_star_stands_for_may_open_web_sockets() {
         (format!("http://evil@a.review.example.com:{port}"), 403),
         ("null".to_owned(), 403),
     ] {
-        let request = Request::get("/socket").header("Host", "a.review.example.com").headers(&[
-            ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-            ("Sec-WebSocket-Version", "13"),
-            ("Origin", &origin),
-        ]);
+        let request = Request::get("/socket")
+            .header("Host", "a.review.example.com")
+            .headers(&WEB_SOCKET)
+            .header("Origin", &origin);
         let answer = stage.connect().await.exchange(&request).await;
         assert_eq!(answer.status, status, "{origin}: {answer:?}");
         assert_eq!(stage.upstream.take().len(), usize::from(status == 101), "{origin}");

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     demo::provider::people::ADA,
-    harness::{Request, Stage, patiently, upstream::Answer},
+    harness::{Request, Stage, client::WEB_SOCKET, patiently, upstream::Answer},
 };
 
 const CONNECTIONS: usize = 4_000;
@@ -42,13 +42,7 @@ async fn load_four_thousand_web_sockets_stand_cost_little_and_end_with_their_ses
     let stage = Stage::builder().log("access = false").start_binary().await;
     let cookie = stage.sign_in(&ADA).await;
     stage.upstream.answer(|_| Answer::Echo);
-    let handshake = Request::get("/socket").headers(&[
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ("Cookie", &cookie),
-    ]);
+    let handshake = Request::get("/socket").headers(&WEB_SOCKET).header("Cookie", &cookie);
     let handshake = handshake.to_host(stage.authority());
     let open = |_| async {
         let mut client = stage.connect().await;

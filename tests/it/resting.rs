@@ -2,7 +2,11 @@
 //! served as if there had been none, and nothing that is owed to either side is lost by one.
 
 use crate::harness::{
-    Configuration, RawClient, Request, Stage, client::connect_tls, patiently, pki::Authority, upstream::Answer,
+    Configuration, RawClient, Request, Stage,
+    client::{WEB_SOCKET, connect_tls},
+    patiently,
+    pki::Authority,
+    upstream::Answer,
     wire::Complete,
 };
 
@@ -87,12 +91,7 @@ async fn another_protocol_may_begin_after_a_rest_and_rests_as_long_as_it_likes()
     let (stage, rest) = (calm().start().await, Rest::new().await);
     let mut client = rested(&stage, &rest).await;
     stage.upstream.answer(|_| Answer::Echo);
-    let handshake = Request::get("/socket").headers(&[
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ]);
+    let handshake = Request::get("/socket").headers(&WEB_SOCKET);
     assert_eq!(client.exchange(&handshake.to_host(stage.authority())).await.status, 101);
     for frame in [b"\x81\x82\x01\x02\x03\x04xy", b"\x81\x82\x01\x02\x03\x04zz"] {
         rest.pass().await;

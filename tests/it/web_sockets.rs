@@ -9,19 +9,12 @@ use crate::{
     demo::provider::people::ADA,
     harness::{
         Door, RawClient, Request, Stage,
-        client::connect_tls,
+        client::{WEB_SOCKET, connect_tls},
         patiently,
         pki::Authority,
         upstream::{Answer, Conversation, Conversations, RecordingUpstream, SWITCHING},
     },
 };
-
-const WEB_SOCKET: [(&str, &str); 4] = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-];
 
 /// A text frame of a server, and one of a client.
 const SAID: &[u8] = b"\x81\x05hello";

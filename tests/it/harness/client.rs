@@ -21,6 +21,14 @@ use super::{
     wire::{Complete, Framing, Head, Wire},
 };
 
+/// What a browser asks for a WebSocket with (RFC 6455 §4.1), but for its origin.
+pub(crate) const WEB_SOCKET: [(&str, &str); 4] = [
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
 /// A request in plain text, in its making.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {

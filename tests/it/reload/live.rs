@@ -5,19 +5,12 @@ use crate::{
     demo::provider::people::{ADA, GRACE},
     harness::{
         RawClient, Request, Stage,
-        client::status,
+        client::{WEB_SOCKET, status},
         patiently,
         upstream::{Answer, Conversation, Conversations, SWITCHING},
         wire::{Complete, Framing},
     },
 };
-
-const WEB_SOCKET: [(&str, &str); 4] = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-];
 
 /// A WebSocket whose two ends are the test's.
 async fn web_socket(stage: &Stage, conversations: &mut Conversations, request: Request) -> (RawClient, Conversation) {

@@ -1,7 +1,7 @@
 //! Nothing that looks like another protocol gets past the framing (threat 76). Threats 113 to 115 are in `web_sockets`.
 
 use super::{Row, Then, judge};
-use crate::harness::{Request, Stage};
+use crate::harness::{Request, Stage, client};
 
 const WEB_SOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
@@ -53,12 +53,7 @@ async fn threat_76_cve_2026_2833_nothing_goes_up_before_the_upstream_has_switche
         let stage = Stage::builder().public("/first").start().await;
         let mut conversations = stage.upstream.by_hand();
         let early = format!("GET /smuggled HTTP/1.1\r\nHost: {}\r\n\r\n", stage.authority());
-        let handshake = Request::get("/first").to_host(stage.authority()).headers(&[
-            ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ]);
+        let handshake = Request::get("/first").to_host(stage.authority()).headers(&client::WEB_SOCKET);
         let mut client = stage.connect().await;
         client.send([handshake.bytes(), early.into_bytes()].concat()).await;
         let mut conversation = conversations.next().await;
