@@ -50,7 +50,7 @@ where
 {
     /// Begins to speak; `make` has each hyper serve the stream that it is given.
     pub(super) fn new(stream: Watched<S, W>, make: M) -> Self {
-        Self { state: Some(State::Speaks(Box::new(make(TokioIo::new(stream)).with_upgrades()))), make }
+        Self { state: Some(Self::speaks(&make, stream)), make }
     }
 
     /// Ready when the connection is over, or another protocol has taken it.
@@ -85,11 +85,16 @@ where
         }
     }
 
+    /// With a new hyper.
+    fn speaks(make: &M, stream: Watched<S, W>) -> State<S, W, V> {
+        State::Speaks(Box::new(make(TokioIo::new(stream)).with_upgrades()))
+    }
+
     fn wake(&mut self) -> Option<&mut UpgradeableConnection<TokioIo<Watched<S, W>>, V>> {
         if let Some(State::Rests(_)) = &self.state
             && let Some(State::Rests(stream)) = self.state.take()
         {
-            self.state = Some(State::Speaks(Box::new((self.make)(TokioIo::new(stream)).with_upgrades())));
+            self.state = Some(Self::speaks(&self.make, stream));
         }
         match &mut self.state {
             Some(State::Speaks(http)) => Some(http),
