@@ -50,7 +50,7 @@ use worker::{Finish, Purpose, RequestId, Trace};
 /// Answers one request; it always has an answer.
 ///
 /// What it begins with is taken apart before there is a future, which would keep room for the whole as well. It is
-/// boxed, because hyper would move it about, and keep room for it as long as a connection stands.
+/// boxed, because hyper would keep room for it as long as it serves a connection.
 pub fn handle(
     worker: Arc<Worker>,
     connection: Arc<Connection>,

@@ -4,7 +4,7 @@
 //! request meets. So the first look at something that is not there yet costs nothing,
 //! and only a second one sets a timer. Somebody looks again: what waits belongs to a
 //! visitor's HTTP/1.1 connection, whose one timer wakes all of it every few seconds
-//! (`listener::connection`), and a limit of minutes may be that much late. Where the
+//! (`listener::http1`), and a limit of minutes may be that much late. Where the
 //! limit is short, or the visitor speaks HTTP/2 and nobody looks again, the timer is
 //! set at the first look.
 
