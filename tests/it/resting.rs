@@ -11,15 +11,15 @@ use crate::harness::{
 };
 
 /// Longer than it takes until somebody looks whether a connection rests.
-struct Rest(Stage);
+pub(crate) struct Rest(Stage);
 
 impl Rest {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self(Stage::builder().limits("header_timeout = \"400ms\"").start().await)
     }
 
     /// Passes exactly the time of a head.
-    async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         self.0.connect().await.until_closed().await;
     }
 }
