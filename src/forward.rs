@@ -23,6 +23,7 @@ use thiserror::Error;
 
 use crate::{
     access::{AppRules, Holder, MethodOverrides, Permit},
+    apart::apart,
     clock::Moment,
     config::{
         self, Cache,
@@ -299,7 +300,7 @@ impl<'p> Outbound<'p> {
             let sending = pin!(upstream.send(request, *claim, self.now));
             while_it_lasts(*session, sending).await?
         } else {
-            Box::pin(upstream.send_upgrade(request)).await?
+            apart(|| upstream.send_upgrade(request)).await?
         };
         if session.is_some_and(|session| session.pulse.has_ended()) {
             // An answer that was on its way when the session ended is nobody's any more.
@@ -311,22 +312,36 @@ impl<'p> Outbound<'p> {
             (Cache::Private, Holder::Anonymous | Holder::Session(_)) => Protection::Protected,
         };
         let taken = switch.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
-        let Some((upgrade, visitor)) = taken else {
-            let answer = response_head::cleanse(response, &front.origins, &front.own_cookies, protection);
-            return Ok(Forwarded::Answer(answer));
+        let tunnel = match taken {
+            None => None,
+            Some((upgrade, visitor)) => Some(self.tunnel(front, &upgrade, visitor, &mut response)?),
         };
+        let response = response_head::cleanse(response, &front.origins, &front.own_cookies, protection);
+        Ok(match tunnel {
+            None => Forwarded::Answer(response),
+            Some(tunnel) => Forwarded::Switch(response.map(drop), tunnel),
+        })
+    }
+
+    /// What follows an answer by which the upstream switches protocols.
+    #[cold]
+    fn tunnel(
+        &self,
+        front: &Front,
+        upgrade: &Upgrade,
+        visitor: OnUpgrade,
+        response: &mut Response<ResponseBody>,
+    ) -> Result<Box<Tunnel>, Error> {
         let protocol = upgrade.taken(response.headers()).ok_or(upstream::Error::UnaskedSwitch)?;
-        let tunnel = Tunnel {
+        Ok(Box::new(Tunnel {
             visitor,
-            upstream: upgrade::on(&mut response),
+            upstream: upgrade::on(response),
             protocol,
-            session_end: permit.session_end().cloned(),
-            pulse: session.map(|session| session.pulse.clone()),
+            session_end: self.permit.session_end().cloned(),
+            pulse: self.session.map(|session| session.pulse.clone()),
             sessions: Arc::clone(self.sessions),
             idle: front.idle,
-        };
-        let response = response_head::cleanse(response.map(drop), &front.origins, &front.own_cookies, protection);
-        Ok(Forwarded::Switch(response, Box::new(tunnel)))
+        }))
     }
 }
 

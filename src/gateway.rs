@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use crate::{
     access::Decision,
+    apart::apart,
     clock::instant,
     forward::{Forwarded, Outbound, Passage, PassingSession},
     request::{self, Audience, Client, Fields, FramingError, Place, framing},
@@ -74,13 +75,15 @@ pub fn handle(
     let body = connection.bodies.begin(body);
     // Dropped with this future where the visitor leaves before there is an answer.
     let mut finish = Box::new(Finish { worker, connection, trace, status: None, bytes: 0 });
-    Box::pin(async move {
+    // What is made before there is room for it is copied there, although it is nearly empty yet.
+    let room = Box::new_uninit();
+    Box::into_pin(Box::write(room, async move {
         let mut visit = Visit { audience: Audience::Other, referer: None, trace: &mut finish.trace };
         let answered = walk(&finish.worker, &finish.connection, &mut visit, &mut head, body).await;
         let response = answered.unwrap_or_else(|refusal| refusal.answer(&finish.worker.apps, &visit));
         finish.answered(response.status());
         Ok(response.map(|body| body.finishing(finish)))
-    })
+    }))
 }
 
 /// What is known of a request so far: for its answer and its access line.
@@ -103,8 +106,6 @@ impl Visit<'_> {
 }
 
 /// From the head that came in to the answer that goes out.
-///
-/// Ways that few requests go are boxed: the room for the longest is kept for as long as its connection stands.
 async fn walk(
     worker: &Worker,
     connection: &Connection,
@@ -132,7 +133,7 @@ async fn walk(
     let host = client.forwarded_host().unwrap_or(host);
     let asked = match Asked::read(apps, visit, &host, &head.uri) {
         Err(Refusal::UnknownHost | Refusal::UnknownPath) if forward_auth::is_meant(&head.uri, &apps.prefix) => {
-            return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
+            return apart(|| forward_auth::answer(worker, visit, &client, head)).await;
         }
         asked => asked?,
     };
@@ -151,12 +152,12 @@ async fn walk(
     let is_astray = || audience == Audience::Navigation && is_further_host;
     if let Place::Own(endpoint) = app.premises.place(target)? {
         if forward_auth::is_endpoint(endpoint, target, &head.uri) {
-            return Box::pin(forward_auth::answer(worker, visit, &client, head)).await;
+            return apart(|| forward_auth::answer(worker, visit, &client, head)).await;
         }
         if is_astray() {
             return Ok(answer::at_public_url(app, target));
         }
-        return Box::pin(own::answer(worker, app, visit, &client, endpoint, head, body)).await;
+        return apart(|| own::answer(worker, app, visit, &client, endpoint, head, body)).await;
     }
     let started = visit.trace.started;
     let body_presence = if body.is_end_stream() { BodyPresence::Absent } else { BodyPresence::Present };
@@ -195,7 +196,7 @@ async fn walk(
                     let answer = response.map(Body::upstream);
                     match ending {
                         None => answer,
-                        Some(secret) => Box::pin(app_sign_out::end(app, visit.trace, &secret, answer)).await?,
+                        Some(secret) => apart(|| app_sign_out::end(app, visit.trace, &secret, answer)).await?,
                     }
                 }
                 Forwarded::Switch(response, tunnel) => response.map(|()| Body::tunnel(tunnel)),
@@ -204,8 +205,9 @@ async fn walk(
         // Its page has a way to sign in as somebody else.
         Decision::Deny(_) if is_astray() => Ok(answer::at_public_url(app, target)),
         Decision::SignIn => {
-            Box::pin(anonymous::answer(apps, app, visit, &client, (target, head), on_anonymous, Redirects::Direct))
-                .await
+            let answer =
+                || anonymous::answer(apps, app, visit, &client, (target, head), on_anonymous, Redirects::Direct);
+            apart(answer).await
         }
         Decision::Deny(denial) => Err(Refusal::Denied(denial)),
     }

@@ -20,7 +20,7 @@
 //!
 //! | line | modules |
 //! |---|---|
-//! | 0 | [`secret`] [`clock`] [`random`] [`identity`] |
+//! | 0 | [`apart`] [`secret`] [`clock`] [`random`] [`identity`] |
 //! | 1 | [`seal`] [`meter`] |
 //! | 2 | [`config`] |
 //! | 3 | [`request`] |
@@ -50,6 +50,7 @@
 //! what goes on for longer is judged again (`gateway::let_through`).
 
 pub mod access;
+mod apart;
 pub mod cli;
 pub mod clock;
 pub mod config;

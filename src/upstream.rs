@@ -37,7 +37,7 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{clock::instant, config::AppLimits, request::BodyError};
+use crate::{apart::apart, clock::instant, config::AppLimits, request::BodyError};
 
 mod affinity;
 mod body;
@@ -196,9 +196,11 @@ impl Upstream {
             }
             Protocol::Http2 => {
                 let (connector, request) = (&self.connector, mem::take(request));
-                // Boxed, so that the other kind of request does not carry the room for this one about.
-                let mut work = Box::pin(self.multiplexer.send(connector, request, self.limits.connect));
-                let response = self.wait(work.as_mut(), upload, looks).await?;
+                let sending = || async move {
+                    let work = pin!(self.multiplexer.send(connector, request, self.limits.connect));
+                    self.wait(work, upload, looks).await
+                };
+                let response = apart(sending).await?;
                 Ok(response.map(|incoming| ResponseBody::multiplexed(incoming, silence)))
             }
         }
@@ -222,12 +224,13 @@ impl Upstream {
         let mut tries = Tries::First;
         let (mut lease, response) = loop {
             let kept = if tries == Tries::First { choice.pool().take(now, upload) } else { None };
-            let Some(mut lease) = kept else {
-                let mut lease = choice.pool().lend(Box::pin(self.open()).await?, upload);
-                let response = lease.sender().send_request(mem::take(request)).await?;
-                break (lease, response);
+            // What a connection that has just been made does not take, no other is asked to.
+            let is_kept = kept.is_some();
+            let mut lease = match kept {
+                Some(lease) => lease,
+                None => choice.pool().lend(apart(|| self.open()).await?, upload),
             };
-            if lease.sender().ready().await.is_err() {
+            if is_kept && lease.sender().ready().await.is_err() {
                 continue;
             }
             let again = (lease.rested() >= MAY_BE_STALE).then(|| second_try(request)).flatten();
@@ -235,9 +238,9 @@ impl Upstream {
                 Ok(response) => break (lease, response),
                 Err(mut error) => match (error.take_message(), again) {
                     // Nothing of it went out, or it may safely go out twice.
-                    (Some(unsent), _) => *request = unsent,
+                    (Some(unsent), _) if is_kept => *request = unsent,
                     (None, Some(copy)) if !lease.has_heard() => (*request, tries) = (*copy, Tries::Second),
-                    (None, _) => return Err(error.into_error().into()),
+                    _ => return Err(error.into_error().into()),
                 },
             }
         };

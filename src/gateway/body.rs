@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::worker::Finish;
 use crate::{
+    apart::apart,
     forward::Tunnel,
     upstream::{BrokenBody, ResponseBody},
 };
@@ -162,7 +163,7 @@ impl Stream {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Broken::Upstream))),
             Poll::Pending => {
                 let Some(finish) = finish else { return Poll::Pending };
-                while self.news.get_or_insert_with(|| Box::pin(finish.news())).as_mut().poll(cx).is_ready() {
+                while self.news.get_or_insert_with(|| apart(|| finish.news())).as_mut().poll(cx).is_ready() {
                     self.news = None;
                     if let Err(broken) = finish.may_go_on() {
                         return Poll::Ready(Some(Err(broken)));

@@ -7,10 +7,11 @@ use http::HeaderMap;
 use super::{App, Worker, refusal::Refusal};
 use crate::{
     access::{SignedIn, Standing},
+    apart::apart,
     clock::Moment,
     forward::IdentityHeaders,
     identity::Subject,
-    session::{self, CookieSecret},
+    session::{self, CookieSecret, CookieTag},
 };
 
 /// A session, as this worker serves it.
@@ -47,15 +48,17 @@ pub(super) async fn find(
     now: Moment,
 ) -> Result<Option<Arc<Guest>>, Refusal> {
     let Some(cookie) = app.login.cookies.session_value(headers) else { return Ok(None) };
-    let sessions = &worker.apps.sessions;
     let tag = worker.recent.tag(app.place, cookie);
-    if let Some(guest) = worker.recent.get(tag, sessions, now, Prepared::look_ahead) {
+    if let Some(guest) = worker.recent.get(tag, &worker.apps.sessions, now, Prepared::look_ahead) {
         return Ok(Some(guest));
     }
+    apart(|| look_up(worker, app, tag, cookie)).await
+}
+
+/// Finds a session that this worker has not served lately.
+async fn look_up(worker: &Worker, app: &App, tag: CookieTag, cookie: &[u8]) -> Result<Option<Arc<Guest>>, Refusal> {
     let Some(secret) = CookieSecret::parse(cookie) else { return Ok(None) };
-    // Boxed: it happens once a session, and each connection would keep room for it.
-    let resolving = Box::pin(sessions.resolve(&app.login.home, &secret));
-    let Some(session) = resolving.await? else { return Ok(None) };
+    let Some(session) = worker.apps.sessions.resolve(&app.login.home, &secret).await? else { return Ok(None) };
     let visitor = session.visitor();
     // What the provider said was taken on other terms: whoever it was signs in again (CVE-2021-41230).
     if !app.config.accepts(&visitor.provider, session.terms()) {

@@ -266,6 +266,7 @@ impl Finish {
     }
 
     /// Carries a tunnel to its end, which is the request's as well.
+    #[cold]
     pub(super) fn follow(mut self: Box<Self>, tunnel: Box<Tunnel>) {
         self.trace.let_go();
         // What a request before left behind is no part of the tunnel.

@@ -52,6 +52,12 @@ impl Patience {
                 return Poll::Pending;
             }
         }
+        self.poll_alarm(cx, limit)
+    }
+
+    /// Asks the alarm, which is set for that where it is not.
+    #[cold]
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(limit)));
         if !self.is_set {
             alarm.as_mut().reset(Instant::now() + limit);
