@@ -1,6 +1,11 @@
 //! When a request is sent again: only if it is idempotent, has no body, and its kept connection
 //! closed before any byte of an answer.
 
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -97,6 +102,30 @@ async fn a_request_is_sent_again_only_where_nobody_can_have_begun_to_answer_it()
         drop(TcpStream::connect(("127.0.0.1", port)).await.expect("it still listens"));
         assert_eq!(app.await.expect("it does not fail"), sent, "{what}");
     }
+}
+
+#[tokio::test]
+async fn an_app_that_hangs_up_on_new_connections_is_called_once_for_each_request() {
+    const REQUESTS: usize = 300;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("a bound listener has an address").port();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    // A thread of its own: often enough it has hung up before the request is on its way, and it comes back unsent.
+    thread::spawn(move || {
+        for caller in listener.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            drop(caller);
+        }
+    });
+    let upstream = upstream(port);
+    let affinity = Affinity::default();
+    for _ in 0..REQUESTS {
+        let claim = Claim { affinity: &affinity, person: Person::AtTheOtherEnd };
+        upstream.send(&mut request(&Method::GET), claim, instant()).await.expect_err("nobody answers");
+    }
+    // Each has had its end, so each has been counted.
+    assert_eq!(calls.load(Ordering::SeqCst), REQUESTS);
 }
 
 /// So that the connection goes back to the pool.
