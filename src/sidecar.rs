@@ -203,7 +203,8 @@ pub fn start(config: Config, read_again: ReadAgain, options: &Options) -> Result
     let workers = places
         .iter()
         .map(|place| {
-            let endings = Endings { leaving: stop.clone(), stop: serving.clone() };
+            // Of its own: each request asks a token twice, which is a lock, and all workers would take the same one.
+            let endings = Endings { leaving: stop.child_token(), stop: serving.child_token() };
             let (current, timers) = (Arc::clone(&place.current), Timers::of(background.handle()));
             let acceptor = Acceptor::new(current, Arc::clone(&capacity), meter.clone(), timers, endings);
             worker_thread::start(acceptor, &bound, hurry.clone())
