@@ -42,12 +42,11 @@ static ASSERTION: HeaderName = HeaderName::from_static("x-vestibule-assertion");
 
 /// What the upstream is told of one visitor.
 ///
-/// The names of a preset are the same for all visitors, and the values slices of one
-/// allocation: with thousands of sessions in turn a request waits for each line of
-/// memory that it needs.
+/// The names of a preset are the same for all visitors, the list is where its owner is, and the values are slices of
+/// one allocation: with thousands of sessions in turn a request waits for each piece of memory that it needs.
 #[derive(Debug)]
 pub struct IdentityHeaders {
-    preset: Box<[(&'static HeaderName, HeaderValue)]>,
+    preset: SmallVec<[(&'static HeaderName, HeaderValue); 4]>,
     further: Option<Box<Further>>,
 }
 
@@ -134,7 +133,7 @@ impl Telling {
         let assertion = self.signer.as_ref().and_then(|signer| signer.assert(&self.app, visitor, &groups));
         let any = !set.is_empty() || !tokens.is_empty() || assertion.is_some();
         IdentityHeaders {
-            preset: values(preset).into(),
+            preset: values(preset).into_iter().collect(),
             further: any.then(|| Box::new(Further { set, tokens, assertion })),
         }
     }
