@@ -46,6 +46,7 @@ static ASSERTION: HeaderName = HeaderName::from_static("x-vestibule-assertion");
 /// one allocation: with thousands of sessions in turn a request waits for each piece of memory that it needs.
 #[derive(Debug)]
 pub struct IdentityHeaders {
+    /// No preset has more.
     preset: SmallVec<[(&'static HeaderName, HeaderValue); 4]>,
     further: Option<Box<Further>>,
 }
