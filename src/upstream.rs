@@ -4,13 +4,14 @@
 //! |---|---|
 //! | how does a connection come to stand, and what is spoken on it? | [`connect`], [`tls`] |
 //! | which connection serves a request in HTTP/1.1? | [`pool`], and [`Affinity`] where it is a visitor's own |
+//! | and who drives it? | [`http1`] |
 //! | and in HTTP/2? | [`http2`] |
 //! | what passes of bodies, and of what follows them? | [`body`], [`trailers`] |
 //! | how long is waited? | [`patience`] |
 //! | and when another protocol takes over? | `forward::tunnel` |
 //!
-//! A pool of plain HTTP/1.1 senders per worker and upstream, because measured
-//! against the client of `hyper-util` it saves six per cent of a request, and
+//! A pool of HTTP/1.1 connections per worker and upstream ([`http1`]), because measured
+//! against the client of `hyper-util` it saves a tenth of a request, and
 //! because the rule for sending a request again is ours to keep (RFC 9110
 //! §9.2.2): only if it is idempotent, has no body, and its kept connection
 //! closed before any byte of an answer.
@@ -32,7 +33,6 @@ use http::{
     header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::Body as _;
-use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::{sync::Notify, time::timeout};
@@ -42,6 +42,7 @@ use crate::{apart::apart, clock::instant, config::AppLimits, request::BodyError}
 mod affinity;
 mod body;
 mod connect;
+mod http1;
 mod http2;
 mod patience;
 mod pool;
@@ -54,9 +55,10 @@ pub use connect::Connector;
 
 use body::{Silence, Upload};
 use connect::{Protocol, Stream};
+use http1::Connection;
 use http2::Multiplexer;
 use patience::{Looks, Patience};
-use pool::{Connection, Pool};
+use pool::Pool;
 
 /// A connection that has rested this long may have been closed by the other side
 /// at this very moment; only then is the head worth copying for a second try.
@@ -230,16 +232,18 @@ impl Upstream {
                 Some(lease) => lease,
                 None => choice.pool().lend(apart(|| self.open()).await?, upload),
             };
-            if is_kept && lease.sender().ready().await.is_err() {
+            if is_kept && !lease.connection().becomes_ready().await {
                 continue;
             }
             let again = (lease.rested() >= MAY_BE_STALE).then(|| second_try(request)).flatten();
-            match lease.sender().try_send_request(mem::take(request)).await {
+            match lease.connection().send(mem::take(request)).await {
                 Ok(response) => break (lease, response),
                 Err(mut error) => match (error.take_message(), again) {
                     // Nothing of it went out, or it may safely go out twice.
                     (Some(unsent), _) if is_kept => *request = unsent,
-                    (None, Some(copy)) if !lease.has_heard() => (*request, tries) = (*copy, Tries::Second),
+                    (None, Some(copy)) if !lease.connection().traffic().has_heard() => {
+                        (*request, tries) = (*copy, Tries::Second);
+                    }
                     _ => return Err(error.into_error().into()),
                 },
             }
@@ -267,7 +271,7 @@ impl Upstream {
         }
         *request.version_mut() = Version::HTTP_11;
         let stream = self.connect().await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
         let work = pin!(async { Ok(sender.send_request(mem::take(request)).await?) });
         let response = self.wait(work, None, Looks::Repeated).await?;
@@ -305,6 +309,9 @@ impl Upstream {
         looks: Looks,
     ) -> Result<T, Error> {
         let mut patience = Patience::new(looks);
+        // The end of a body is one more look, mostly, and no reason for a timer.
+        let mut may_end =
+            upload.is_some() && self.limits.first_byte.is_some_and(|limit| patience.has_a_free_look(limit));
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -314,7 +321,8 @@ impl Upstream {
             let idle = idle.filter(|_| looks == Looks::Once);
             match upload.filter(|upload| !upload.is_over()) {
                 None => {
-                    let over = patience.poll_end(cx, first_byte, u32::MAX);
+                    let mark = if mem::take(&mut may_end) { u32::MAX - 1 } else { u32::MAX };
+                    let over = patience.poll_end(cx, first_byte, mark);
                     over.map(|()| Err(Error::FirstByteTimeout(first_byte.unwrap_or_default())))
                 }
                 Some(upload) => patience.poll_end(cx, idle, upload.mark()).map(|()| {

@@ -258,7 +258,10 @@ impl Source {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenBody>>> {
         match self {
             Self::Http1 { incoming, lease } => {
-                let frame = Pin::new(&mut *incoming).poll_frame(cx);
+                let frame = match lease {
+                    Some(lease) => lease.connection().poll_frame(incoming, cx),
+                    None => Pin::new(&mut *incoming).poll_frame(cx),
+                };
                 let is_over = match &frame {
                     // Nothing follows trailers, and nobody asks whether.
                     Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || incoming.is_end_stream(),

@@ -132,7 +132,7 @@ impl Connector {
                 Either::Right(Either::Right(Box::new(tls)))
             }
         };
-        Ok(Stream { stream, heard: Heard::default() })
+        Ok(Stream { stream, traffic: Arc::default() })
     }
 }
 
@@ -149,33 +149,43 @@ fn is_grpc(headers: &http::HeaderMap) -> bool {
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
-/// Whether the upstream has said anything since somebody last forgot it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Heard(Arc<AtomicBool>);
+/// What is known of the bytes of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    heard: AtomicBool,
+    unsent: AtomicBool,
+}
 
-impl Heard {
-    pub(super) fn forget(&self) {
-        self.0.store(false, Ordering::Relaxed);
+impl Traffic {
+    /// Whether the upstream has said anything since [`Self::forget`].
+    pub(super) fn has_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 
-    pub(super) fn anything(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Begins to listen anew.
+    pub(super) fn forget(&self) {
+        self.heard.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether something that we said may not have gone out: the socket takes no more, or TLS has not given it all.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.unsent.load(Ordering::Relaxed)
     }
 }
 
 /// The bytes of a connection.
 ///
 /// Notes when some come in: of a connection that broke, only this tells a request that
-/// nobody read from one that somebody had begun to answer.
+/// nobody read from one that somebody had begun to answer. And when some may not have gone out.
 #[derive(Debug)]
 pub(super) struct Stream {
     stream: Either<TcpStream, Either<UnixStream, Box<TlsStream<TcpStream>>>>,
-    heard: Heard,
+    traffic: Arc<Traffic>,
 }
 
 impl Stream {
-    pub(super) fn heard(&self) -> Heard {
-        self.heard.clone()
+    pub(super) fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
     }
 }
 
@@ -184,7 +194,7 @@ impl AsyncRead for Stream {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.heard.0.store(true, Ordering::Relaxed);
+            self.traffic.heard.store(true, Ordering::Relaxed);
         }
         read
     }
@@ -192,11 +202,17 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.traffic.unsent.store(true, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
+    /// Whoever flushes has written all that there is.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() {
+            self.traffic.unsent.store(false, Ordering::Relaxed);
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -208,6 +224,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.traffic.unsent.store(true, Ordering::Relaxed);
         let stream = Pin::new(&mut self.stream);
         match bufs {
             // A head alone, as most requests are: the kernel's way through a list costs 0.2 µs more.

@@ -43,12 +43,17 @@ impl Patience {
         Self { looks, mark: None, alarm: None, is_set: false }
     }
 
+    /// Whether the first look at what has not come costs nothing.
+    pub(super) fn has_a_free_look(&self, limit: Duration) -> bool {
+        self.looks == Looks::Repeated && limit >= SHORT
+    }
+
     /// Ready when `limit` has passed in which `mark` stayed what it is; never without a limit.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>, limit: Option<Duration>, mark: u32) -> Poll<()> {
         let Some(limit) = limit else { return Poll::Pending };
         if self.mark != Some(mark) {
             (self.mark, self.is_set) = (Some(mark), false);
-            if self.looks == Looks::Repeated && limit >= SHORT {
+            if self.has_a_free_look(limit) {
                 return Poll::Pending;
             }
         }

@@ -2,25 +2,24 @@
 //!
 //! Last in, first out: under little load few connections stay warm and the others
 //! age out. The lock is never contended: a pool belongs to one worker's thread.
+//!
+//! Nobody drives a connection that rests. A pool has one task that is woken when something happens to one of them, which
+//! is mostly its end: an upstream that closes is answered at once, and what it says unasked ends the connection.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    task::{Wake, Waker},
     time::{Duration, Instant},
 };
 
 use http::Response;
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-};
-use hyper_util::rt::TokioIo;
-use tokio::time::sleep;
+use hyper::body::Incoming;
+use tokio::{sync::Notify, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Fault,
-    body::{RequestBody, ResponseBody, Silence, Upload},
-    connect::{Heard, Stream},
+    body::{ResponseBody, Silence, Upload},
+    http1::Connection,
 };
 use crate::clock::instant;
 
@@ -34,31 +33,15 @@ pub(super) const MAX_REST: Duration = Duration::from_mins(1);
 const STALLED: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<Vec<Idle>>);
+pub(super) struct Pool {
+    idle: Mutex<Vec<Idle>>,
+    keeper: OnceLock<Keeper>,
+}
 
 #[derive(Debug)]
 struct Idle {
     connection: Box<Connection>,
     since: Instant,
-}
-
-/// A connection. Dropped, it closes at once, whatever is on its way.
-#[derive(Debug)]
-pub(super) struct Connection {
-    sender: SendRequest<RequestBody>,
-    heard: Heard,
-    task: AbortOnDropHandle<()>,
-}
-
-impl Connection {
-    /// Begins to speak HTTP/1.1.
-    pub(super) async fn open(stream: Stream) -> Result<Box<Self>, Fault> {
-        let heard = stream.heard();
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // The sender learns of a connection's end by itself; its own error says nothing more.
-        let task = tokio::spawn(async move { drop(connection.await) });
-        Ok(Box::new(Self { sender, heard, task: AbortOnDropHandle::new(task) }))
-    }
 }
 
 impl Pool {
@@ -70,7 +53,8 @@ impl Pool {
             self.lock().clear(); // the others have rested longer still
             return None;
         }
-        idle.connection.heard.forget();
+        idle.connection.stir();
+        idle.connection.traffic().forget();
         Some(Lease { rested, ..self.lend(idle.connection, upload) })
     }
 
@@ -80,11 +64,66 @@ impl Pool {
     }
 
     pub(super) fn drop_rested(&self, now: Instant) {
-        self.lock().retain(|idle| now.duration_since(idle.since) < MAX_REST && !idle.connection.sender.is_closed());
+        self.lock().retain(|idle| now.duration_since(idle.since) < MAX_REST && !idle.connection.is_closed());
+    }
+
+    fn drop_closed(&self) {
+        let Some(keeper) = self.keeper.get() else { return };
+        self.lock().retain_mut(|idle| {
+            idle.connection.look();
+            idle.connection.rest(&keeper.waker);
+            !idle.connection.is_closed()
+        });
+    }
+
+    /// How many connections rest.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// As if something had happened to all of them.
+    #[cfg(test)]
+    pub(super) fn ring(&self) {
+        self.lock().iter().for_each(|idle| idle.connection.ring());
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets go of the connections of a pool that end while they rest.
+#[derive(Debug)]
+struct Keeper {
+    waker: Waker,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Keeper {
+    fn of(pool: &Arc<Pool>) -> Self {
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(Arc::clone(&bell));
+        let task = tokio::spawn(keep(Arc::downgrade(pool), bell));
+        Self { waker, _task: AbortOnDropHandle::new(task) }
+    }
+}
+
+async fn keep(pool: Weak<Pool>, bell: Arc<Bell>) {
+    loop {
+        bell.0.notified().await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.drop_closed();
+    }
+}
+
+/// What connections at rest ring.
+#[derive(Debug, Default)]
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
     }
 }
 
@@ -100,18 +139,13 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn sender(&mut self) -> &mut SendRequest<RequestBody> {
-        &mut self.connection.sender
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     /// How long it had rested when it was taken.
     pub(super) fn rested(&self) -> Duration {
         self.rested
-    }
-
-    /// Whether a byte of an answer has come.
-    pub(super) fn has_heard(&self) -> bool {
-        self.connection.heard.anything()
     }
 
     /// Makes it another pool's.
@@ -126,30 +160,47 @@ impl Lease {
 
     /// Ties the connection to the body of its answer.
     pub(super) fn answered(
-        self,
+        mut self,
         response: Response<Incoming>,
         silence: Option<Box<Silence>>,
     ) -> Response<ResponseBody> {
+        let uploads = self.upload.as_ref().is_some_and(|upload| !upload.is_over());
+        if uploads || self.connection.traffic().has_unsent() {
+            self.connection.detach();
+        }
         response.map(|incoming| ResponseBody::pooled(incoming, self, silence))
     }
 
     /// Back to the pool, unless the connection is over, or the answer came early
     /// and the request's body still occupies it.
-    pub(super) fn give_back(self) {
-        if self.connection.sender.is_closed() {
+    pub(super) fn give_back(mut self) {
+        if self.connection.is_closed() {
             return;
         }
         if let Some(upload) = self.upload.filter(|upload| !upload.is_over()) {
             // The visitor may read the answer only when all is sent: what has begun goes where it was to
             // go, and the connection ends with it. What has not begun, nobody asks for any more.
-            if upload.has_begun() {
-                tokio::spawn(see_off(self.connection.task, upload));
+            if upload.has_begun()
+                && let Some(task) = self.connection.into_task()
+            {
+                tokio::spawn(see_off(task, upload));
             }
             return;
         }
         let Some(pool) = self.pool else { return };
+        if self.connection.is_idle() {
+            self.connection.attach();
+        } else {
+            // The end of the request, or of the answer, is still on its way.
+            self.connection.detach();
+        }
+        if self.connection.is_closed() {
+            return;
+        }
+        let keeper = pool.keeper.get_or_init(|| Keeper::of(&pool));
         let mut idle = pool.lock();
         if idle.len() < MAX_IDLE {
+            self.connection.rest(&keeper.waker);
             idle.push(Idle { connection: self.connection, since: instant() });
         }
     }

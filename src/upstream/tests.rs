@@ -6,6 +6,7 @@ use super::*;
 use crate::config::upstream::{HostPort, UpstreamUrl};
 
 mod again;
+mod driven;
 mod silence;
 
 fn upstream(port: u16) -> Upstream {

@@ -1,11 +1,16 @@
 //! Bodies that are refused, cut short, answered early, or followed by fields.
 
+use std::{future::poll_fn, pin::pin, task::Poll};
+
+use tokio::{io::AsyncWriteExt, net::TcpSocket};
+
 use crate::harness::{
-    Request, Stage,
+    Door, RawClient, RecordingUpstream, Request, Stage,
     client::status,
     patiently,
+    pki::Authority,
     upstream::{Conversation, Conversations},
-    wire::{Complete, Framing},
+    wire::{Complete, Framing, Wire},
 };
 
 /// A POST of five bytes whose sender waits for a word.
@@ -125,6 +130,56 @@ async fn an_early_answer_reaches_who_reads_only_after_sending_all() {
     let mut another = stage.connect().await;
     another.send(Request::get("/next").to_host(stage.authority()).bytes()).await;
     next(&mut conversations).await;
+}
+
+/// A visitor who is sent little that they do not read.
+async fn connect_with_little_room(stage: &Stage) -> RawClient {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a socket has a buffer");
+    let stream = patiently("a connection", socket.connect(stage.door.address())).await.expect("somebody listens");
+    RawClient { wire: Wire::new(stream) }
+}
+
+#[tokio::test]
+async fn a_body_arrives_whole_though_its_answer_has_begun_and_the_visitor_does_not_read_it() {
+    let authority = Authority::new();
+    let over_tls = RecordingUpstream::start_tls(authority.issue("localhost").server_config()).await;
+    let https = format!("upstream = \"https://localhost:{}\"", over_tls.address().port());
+    let trust = format!("\n[app.upstream_tls]\nca_file = {:?}\n", authority.file());
+    let plain = Stage::builder().public("/**").start().await;
+    let tls = Stage::builder().app(&https).app_tables(&trust).public("/**").start().await;
+    let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n".to_vec();
+    answer.resize(32 * 1024 * 1024, b'a');
+    for (stage, upstream) in [(&plain, &plain.upstream), (&tls, &over_tls)] {
+        let mut conversations = upstream.by_hand();
+        let mut bystander = stage.connect().await;
+        let elsewhere = Request::get("/").to_host("elsewhere.example");
+        // Of the places that a body passes, its end waits in another each time.
+        for kib in (1..32).map(|step| 200 * step) {
+            let length = kib * 1024;
+            let mut client = connect_with_little_room(stage).await;
+            let head = Request::new("PUT", "/file").header("Content-Length", &length.to_string());
+            client.send(head.to_host(stage.authority()).bytes()).await;
+            let conversation = next(&mut conversations).await;
+            let sent = tokio::spawn(async move {
+                client.send(vec![b'x'; length]).await;
+                client
+            });
+            let (mut reading, mut writing) = conversation.wire.split();
+            // The sidecar's one worker has many turns, so the body comes as far as it can, and then the answer.
+            for _ in 0..20 {
+                bystander.exchange(&elsewhere).await;
+            }
+            let mut answering = pin!(writing.write_all(&answer));
+            for _ in 0..20 {
+                assert!(poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx).is_pending())).await, "nobody reads it");
+                bystander.exchange(&elsewhere).await;
+            }
+            let came = patiently("the body", reading.exactly(length)).await;
+            assert!(came.len() == length, "{} of {length} bytes", came.len());
+            drop(sent.await.expect("all is sent"));
+        }
+    }
 }
 
 #[tokio::test]
