@@ -109,6 +109,8 @@ pub struct Redemption {
     pub code_verifier: PkceCodeVerifier,
     /// The nonce of the request.
     pub nonce: Nonce,
+    /// When the request was made.
+    pub begun: Timestamp,
     /// The answer's `iss`.
     pub iss: Option<String>,
 }
@@ -206,7 +208,7 @@ impl RelyingParty {
     /// Turns a code into a visitor: token, signature, claims, and userinfo where something is
     /// lacking, all within one step's deadline.
     pub async fn redeem(&self, redemption: Redemption) -> Result<SignedIn, Error> {
-        let Redemption { code, redirect_uri, code_verifier, nonce, iss } = redemption;
+        let Redemption { code, redirect_uri, code_verifier, nonce, begun, iss } = redemption;
         let deadline = Deadline::of_a_step();
         let metadata = self.metadata_until(deadline).await?;
         self.check_issuer_parameter(&metadata, iss.as_deref())?;
@@ -217,8 +219,8 @@ impl RelyingParty {
             token::exchange(client, provider, endpoint, &code, &redirect_uri, &code_verifier, deadline).await?;
 
         let verified = self.verify(tokens.id_token.expose(), &metadata, deadline).await?;
-        let expected =
-            claims::Expected { provider, nonce: &nonce, access_token: &tokens.access_token, now: self.clock.now() };
+        let (access_token, now) = (&tokens.access_token, self.clock.now());
+        let expected = claims::Expected { provider, nonce: &nonce, access_token, begun, now };
         let id_token = claims::check(verified, &expected)?;
 
         let userinfo = match userinfo::wanted(provider, &metadata, &id_token)? {

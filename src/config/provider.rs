@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod endpoints;
+mod parameters;
 mod proxy;
 mod read;
 mod standard_claims;
@@ -18,6 +19,7 @@ mod standard_claims;
 pub use standard_claims::standard_scope;
 
 pub use endpoints::Endpoints;
+pub use parameters::AuthorizationParameters;
 pub use proxy::OutboundProxy;
 pub(super) use read::{Providers, parse_claim_path, parse_name, read_id};
 
@@ -39,6 +41,10 @@ pub struct Provider {
     pub client_auth: ClientAuth,
     /// `scopes`, `openid` among them.
     pub scopes: Vec<String>,
+    /// What else each sign-in asks for.
+    pub parameters: AuthorizationParameters,
+    /// `require_auth_time`: whether the provider has to say when somebody signed in there. With `max_age` it always has.
+    pub require_auth_time: bool,
     /// `id_token_signed_response_alg`; `None` = RS256, or the asymmetric ones that discovery lists where RS256 is not among them.
     pub id_token_alg: Option<SigningAlgorithm>,
     /// `claims`
@@ -227,6 +233,7 @@ mod tests {
             (usual.replace("wiki", "docs"), anyone, false),
             (usual.replace("id.example", "sso.example"), anyone, false),
             (format!("{usual}\nscopes = [\"openid\"]"), anyone, false),
+            (format!("{usual}\nprompt = \"login\""), anyone, false),
             (format!("{usual}\ndiscovery_url = \"https://id.example.com/metadata\""), anyone, false),
             (format!("{usual}\nid_token_signed_response_alg = \"ES256\""), anyone, false),
         ] {

@@ -467,6 +467,27 @@ impl<'a> Section<'a> {
         Ok(each.collect())
     }
 
+    /// A table of strings whose keys are names of the operator's own choice. Each is read, whatever became of the others.
+    pub(super) fn texts<T>(
+        &self,
+        key: &'static str,
+        check_name: impl Fn(&str) -> Result<(), Wrong>,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Reading<Vec<(String, T)>> {
+        let Some(node) = self.find(key) else { return Ok(Vec::new()) };
+        let Value::Table(table) = &node.value else {
+            return Err(self.wrong_kind(key, node, "a table of strings"));
+        };
+        let each = table.entries.iter().map(|(own, entry)| {
+            let named = format!("`{}` of `{key}`", quoted(own));
+            let name = check_name(own).map_err(|wrong| self.report.add(wrong.at(entry.key, named)));
+            let value = self.parse_text(&quoted(own), &entry.node, &parse);
+            name.and(value).map(|value| (own.clone(), value.value))
+        });
+        // All are read before the first fault is believed to be the only one.
+        each.collect::<Vec<_>>().into_iter().collect()
+    }
+
     /// All `[[sections]]` of a name below this one. Each is read, whatever became of the others.
     pub(super) fn tables<T>(
         &self,

@@ -113,12 +113,12 @@ impl Login {
         attempt: &Attempt,
     ) -> Result<SignedIn, Error> {
         let relying_party = Arc::clone(&party.relying_party);
-        let (redirect_uri, code_verifier, nonce) =
-            (self.redirect_uri.clone(), attempt.code_verifier(), attempt.nonce());
+        let (redirect_uri, code_verifier) = (self.redirect_uri.clone(), attempt.code_verifier());
+        let (nonce, begun) = (attempt.nonce(), attempt.begun);
         self.in_background(async move {
             match outcome {
                 Outcome::Code(code) => {
-                    Ok(relying_party.redeem(Redemption { code, redirect_uri, code_verifier, nonce, iss }).await?)
+                    Ok(relying_party.redeem(Redemption { code, redirect_uri, code_verifier, nonce, begun, iss }).await?)
                 }
                 Outcome::Refused { error, description } => {
                     let metadata = relying_party.metadata_or_fetch().await?;

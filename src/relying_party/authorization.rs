@@ -58,6 +58,9 @@ impl Prompt {
 pub(super) struct Template {
     prefix: String,
     query_start: usize,
+    /// What the configuration asks for where the sign-in itself may ask for more, or for something else.
+    prompt: Vec<String>,
+    login_hint: Option<String>,
 }
 
 impl Template {
@@ -68,9 +71,19 @@ impl Template {
             .append_pair("client_id", &provider.client_id)
             .append_pair("scope", &provider.scopes.join(" "))
             .append_pair("code_challenge_method", "S256");
+        let parameters = &provider.parameters;
+        if let Some(max_age) = parameters.max_age {
+            url.query_pairs_mut().append_pair("max_age", &max_age.as_secs().to_string());
+        }
+        let resources = parameters.resources.iter().map(|resource| ("resource", resource.as_str()));
+        let others = parameters.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in resources.chain(others) {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        let (prompt, login_hint) = (parameters.prompt.clone(), parameters.login_hint.clone());
         let prefix = String::from(url);
         let query_start = prefix.find('?').map_or(prefix.len(), |mark| mark + 1);
-        Self { prefix, query_start }
+        Self { prefix, query_start, prompt, login_hint }
     }
 
     pub(super) fn origin(&self) -> Option<Origin> {
@@ -86,13 +99,28 @@ impl Template {
             .append_pair("state", request.state.secret())
             .append_pair("nonce", request.nonce.secret())
             .append_pair("code_challenge", &s256(request.code_verifier));
-        if let Some(prompt) = request.prompt {
-            query.append_pair("prompt", prompt.as_str());
+        let prompt = self.prompt(request.prompt);
+        if !prompt.is_empty() {
+            query.append_pair("prompt", &prompt);
         }
-        if let Some(login_hint) = request.login_hint {
+        if let Some(login_hint) = self.login_hint(request) {
             query.append_pair("login_hint", login_hint);
         }
         query.finish()
+    }
+
+    /// What this sign-in asks for, and what all do. `none` stands alone (OpenID Connect Core §3.1.2.1).
+    fn prompt(&self, asked: Option<Prompt>) -> String {
+        let own = asked.map(Prompt::as_str);
+        let configured = self.prompt.iter().map(String::as_str).filter(|word| Some(*word) != own);
+        let configured = configured.filter(|_| asked != Some(Prompt::None));
+        own.into_iter().chain(configured).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Somebody who asks for another account is not to be taken for the one of the configuration.
+    fn login_hint<'a>(&'a self, request: &AuthorizationRequest<'a>) -> Option<&'a str> {
+        let configured = self.login_hint.as_deref().filter(|_| request.prompt != Some(Prompt::SelectAccount));
+        request.login_hint.or(configured)
     }
 }
 
@@ -103,15 +131,24 @@ fn s256(verifier: &PkceCodeVerifier) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::relying_party::testing;
+    use std::time::Duration;
 
-    fn template(endpoint: &str) -> Template {
-        Template::new(&endpoint.parse().expect("a URL"), &testing::provider("https://op.example"))
-    }
+    use super::*;
+    use crate::{config::provider::AuthorizationParameters, relying_party::testing};
 
     fn url(endpoint: &str, prompt: Option<Prompt>, login_hint: Option<&str>) -> Url {
-        let url = template(endpoint).url(&AuthorizationRequest {
+        url_with(AuthorizationParameters::default(), endpoint, prompt, login_hint)
+    }
+
+    fn url_with(
+        parameters: AuthorizationParameters,
+        endpoint: &str,
+        prompt: Option<Prompt>,
+        login_hint: Option<&str>,
+    ) -> Url {
+        let provider = Provider { parameters, ..testing::provider("https://op.example") };
+        let template = Template::new(&endpoint.parse().expect("a URL"), &provider);
+        let url = template.url(&AuthorizationRequest {
             redirect_uri: "https://wiki.example/_vestibule/callback",
             state: &CsrfToken::new("st&te".into()),
             nonce: &Nonce::new("n-0S6".into()),
@@ -146,5 +183,50 @@ mod tests {
         let text = url.as_str();
         assert!(text.starts_with("https://op.example/a?tenant=1%202&response_type=code&"), "{text}");
         assert!(text.ends_with("&prompt=select_account&login_hint=ann%2Bx%40example.com"), "{text}");
+    }
+
+    #[test]
+    fn what_the_configuration_asks_for_is_asked_each_time() {
+        let parameters = AuthorizationParameters {
+            max_age: Some(Duration::from_mins(10)),
+            resources: ["https://a.example/", "urn:b"].map(str::to_owned).into(),
+            others: [("acr_values", "gold silver"), ("audience", "a&b=c")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..AuthorizationParameters::default()
+        };
+        let url = url_with(parameters, "https://op.example/authorize", None, None);
+        let text = url.as_str();
+        let asked = "&max_age=600&resource=https%3A%2F%2Fa.example%2F&resource=urn%3Ab\
+                     &acr_values=gold+silver&audience=a%26b%3Dc&redirect_uri=";
+        assert!(text.contains(asked), "{text}");
+    }
+
+    #[test]
+    fn a_sign_in_asks_for_what_it_needs_beside_what_the_configuration_asks_for() {
+        for (configured, asked, prompt, login_hint) in [
+            ("", None, None, Some("ann")),
+            ("", Some(Prompt::SelectAccount), Some("select_account"), None),
+            ("consent", None, Some("consent"), Some("ann")),
+            ("login consent", None, Some("login consent"), Some("ann")),
+            ("consent", Some(Prompt::SelectAccount), Some("select_account consent"), None),
+            ("login consent", Some(Prompt::Login), Some("login consent"), Some("ann")),
+            ("consent", Some(Prompt::None), Some("none"), Some("ann")),
+        ] {
+            let parameters = AuthorizationParameters {
+                prompt: configured.split_ascii_whitespace().map(str::to_owned).collect(),
+                login_hint: Some("ann".to_owned()),
+                ..AuthorizationParameters::default()
+            };
+            let url = url_with(parameters.clone(), "https://op.example/authorize", asked, None);
+            let said = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+            assert_eq!(
+                (said("prompt").as_deref(), said("login_hint").as_deref()),
+                (prompt, login_hint),
+                "{configured} {asked:?}"
+            );
+            let url = url_with(parameters, "https://op.example/authorize", asked, Some("bob"));
+            assert!(url.as_str().ends_with("&login_hint=bob"), "whom the sign-in names goes first: {url}");
+        }
     }
 }

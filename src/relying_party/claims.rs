@@ -38,6 +38,8 @@ pub(super) struct Expected<'a> {
     pub(super) provider: &'a Provider,
     pub(super) nonce: &'a Nonce,
     pub(super) access_token: &'a Secret<String>,
+    /// When the visitor was sent to the provider.
+    pub(super) begun: Timestamp,
     pub(super) now: Timestamp,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct IdToken {
 /// Judges the claims of a token whose signature held.
 pub(super) fn check(token: Verified, expected: &Expected<'_>) -> Result<IdToken, Rejection> {
     let Verified { algorithm, claims } = token;
-    let Expected { provider, nonce, access_token, now } = *expected;
+    let Expected { provider, nonce, access_token, begun, now } = *expected;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
 
     if text("iss") != Some(provider.issuer.as_str()) {
@@ -65,6 +67,8 @@ pub(super) fn check(token: Verified, expected: &Expected<'_>) -> Result<IdToken,
         return Err(Rejection::AuthorizedParty);
     }
     let expires_at = check_dates(&claims, now)?;
+    let auth_time = claims.get("auth_time").and_then(numeric_date);
+    check_auth_time(auth_time, provider, begun)?;
     if !text("nonce").is_some_and(|value| constant_time_eq(value.as_bytes(), nonce.secret().as_bytes())) {
         return Err(Rejection::Nonce);
     }
@@ -77,7 +81,7 @@ pub(super) fn check(token: Verified, expected: &Expected<'_>) -> Result<IdToken,
     Ok(IdToken {
         subject: Subject::new(identifier("sub").ok_or(Rejection::Subject)?),
         session_id: identifier("sid").map(ProviderSessionId::new),
-        auth_time: claims.get("auth_time").and_then(numeric_date),
+        auth_time,
         expires_at,
         claims,
     })
@@ -115,6 +119,17 @@ fn check_dates(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp,
         return Err(Rejection::NotBefore);
     }
     Ok(expires_at)
+}
+
+/// When they signed in at the provider is as recent as we asked for (§2, §3.1.3.7 step 13): when we asked, as what a
+/// person takes their time for afterwards, a consent say, makes it no older.
+fn check_auth_time(auth_time: Option<Timestamp>, provider: &Provider, begun: Timestamp) -> Result<(), Rejection> {
+    match (auth_time, provider.parameters.max_age) {
+        (None, None) if !provider.require_auth_time => Ok(()),
+        (None, _) => Err(Rejection::AuthTimeMissing),
+        (Some(at), Some(max_age)) if begun > at.plus(max_age).plus(LEEWAY) => Err(Rejection::AuthTimeOld),
+        (Some(_), _) => Ok(()),
+    }
 }
 
 /// `NumericDate` (RFC 7519 §2): seconds, fractions floored; a string of digits is tolerated.

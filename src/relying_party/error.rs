@@ -188,6 +188,8 @@ rejections! {
     IssuedInFuture "iat_future" "the ID token was issued in the future: compare the clocks"
     IssuedLongAgo "iat_old" "the ID token was issued too long ago: compare the clocks"
     NotBefore "nbf" "the ID token is not valid yet: compare the clocks"
+    AuthTimeMissing "auth_time_missing" "the ID token's `auth_time` is missing or no date, and `max_age` or `require_auth_time` asks for it"
+    AuthTimeOld "auth_time_old" "the visitor signed in at the provider longer ago than `max_age` allows: the provider ignores it, or its clock is wrong"
     Nonce "nonce" "the ID token's `nonce` is not that of this sign-in"
     Subject "sub" "the ID token's `sub` is missing, empty, too long or no string"
     AccessTokenHash "at_hash" "the ID token's `at_hash` is not that of the access token"

@@ -38,7 +38,10 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     config::{
         Provider,
-        provider::{ClaimNames, ClientAuth, Endpoints, OutboundProxy, SigningAlgorithm, TrustEmail, UserInfo},
+        provider::{
+            AuthorizationParameters, ClaimNames, ClientAuth, Endpoints, OutboundProxy, SigningAlgorithm, TrustEmail,
+            UserInfo,
+        },
     },
     identity::{Issuer, ProviderId},
     secret::Secret,
@@ -59,6 +62,8 @@ pub(super) fn provider(issuer: &str) -> Provider {
         client_id: "wiki".into(),
         client_auth: ClientAuth::Basic(Secret::new(CLIENT_SECRET.into())),
         scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
+        parameters: AuthorizationParameters::default(),
+        require_auth_time: false,
         id_token_alg: None,
         claims: ClaimNames {
             user: "sub".into(),

@@ -16,6 +16,7 @@ fn redemption() -> Redemption {
         redirect_uri: "https://wiki.example/_vestibule/callback".into(),
         code_verifier: PkceCodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into()),
         nonce: Nonce::new("n".into()),
+        begun: Timestamp::from_unix(NOW),
         iss: None,
     }
 }

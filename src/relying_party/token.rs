@@ -58,12 +58,14 @@ pub(super) fn request(
     redirect_uri: &str,
     code_verifier: &str,
 ) -> Result<Request<Full<Bytes>>, Error> {
-    let form = [
+    let mut form = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", redirect_uri),
         ("code_verifier", code_verifier),
     ];
+    // RFC 8707 §2.2: some give a token for them only where the request says so once more.
+    form.extend(provider.parameters.resources.iter().map(|resource| ("resource", resource.as_str())));
     authenticated(provider, token_endpoint, &form)
 }
 

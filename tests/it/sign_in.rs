@@ -22,6 +22,7 @@ mod attempts;
 mod callback;
 mod endpoints;
 mod outage;
+mod parameters;
 mod providers;
 mod redirect_corpus;
 mod sessions;

@@ -9,7 +9,7 @@ use http::StatusCode;
 use url::form_urlencoded;
 
 use crate::{
-    deployment::Deployment,
+    deployment::{Deployment, Plan},
     provider::{CLIENT_ID, CLIENT_SECRET},
     visitor::Visitor,
 };
@@ -48,6 +48,21 @@ async fn a_sign_in_is_one_code_flow_with_pkce_state_and_nonce() {
     let asked_for_claims = provider.calls_to("/me").await;
     let [userinfo] = &asked_for_claims[..] else { panic!("its ID token has no e-mail: {asked_for_claims:#?}") };
     assert!(userinfo.authorization.starts_with("Bearer "));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_asked_how_long_ago_somebody_signed_in_says_so() {
+    let asking = "max_age = \"12h\"\nprompt = \"login\"\nacr_values = [\"gold\"]\nui_locales = [\"de-CH\", \"fr\"]\n\
+                  extra_params = { audience = \"wiki & more\" }";
+    // Unasked, it says so to clients only that are registered with `require_auth_time`, and ours is not.
+    for (lines, status) in [(asking, StatusCode::OK), ("require_auth_time = true", StatusCode::BAD_GATEWAY)] {
+        let (deployment, provider) = Plan::usual().provider_lines(lines).start_with_provider().await;
+        let landed = Visitor::default().sign_in(deployment.url("/"), "ada").await;
+        assert_eq!(landed.status, status, "{lines}: {landed:?}");
+        let [asked] = &provider.calls_to("/auth").await[..] else { panic!("one authorization request") };
+        let expected = if lines == asking { Some("43200") } else { None };
+        assert_eq!(asked.query.get("max_age").map(String::as_str), expected);
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ pub(super) const OPTIONAL_URL: Kind = Pattern("^(https?://[^\\s?#\\\\]+)?$");
 /// As a URL, with a query if the provider wants one.
 pub(super) const ENDPOINT: Kind = Pattern("^(https?://[^\\s#\\\\]+)?$");
 
+/// One of several values that a parameter separates by spaces.
+const WORD: Kind = Pattern("^\\S+$");
+
 /// How a client can prove who it is (OpenID Connect Core §9, RFC 8705).
 const CLIENT_AUTH: Kind = Words(&super::Words {
     now: &["client_secret_basic", "client_secret_post", "none"],
@@ -134,15 +137,50 @@ pub(super) const PROVIDER: Section = Section {
             Default(r#""""#),
             "\"\": RS256, or what the provider's metadata offers with a public key.",
         ),
-        Key::later("prompt", Text, Default(r#""""#), "Sent on at each sign-in."),
-        Key::later("login_hint", Text, Default(r#""""#), "Sent on at each sign-in."),
-        Key::later("domain_hint", Text, Default(r#""""#), "Sent on at each sign-in."),
-        Key::later("acr_values", List(&Text), Default("[]"), "Sent on at each sign-in."),
-        Key::later("max_age", Time("0s", "3650d"), Nothing, "How old the provider's own sign-in may be."),
-        Key::later("require_auth_time", Flag, Default("false"), "The provider must say when somebody signed in."),
-        Key::later("ui_locales", List(&Text), Default("[]"), "Sent on at each sign-in."),
-        Key::later("resource", List(&Text), Default("[]"), "Sent on at each sign-in."),
-        Key::later("extra_params", Names(&Text), Nothing, "Sent on at each sign-in."),
+        Key::now(
+            "prompt",
+            Pattern("^([a-z_]+( [a-z_]+)*)?$"),
+            Default(r#""""#),
+            "What the provider is to ask at each sign-in: login, consent, select_account; several with a space between.",
+        ),
+        Key::now("login_hint", Text, Default(r#""""#), "Whom the provider may take every visitor for."),
+        Key::now("domain_hint", Text, Default(r#""""#), "Entra ID: the domain whose sign-in page comes at once."),
+        Key::now("acr_values", List(&WORD), Default("[]"), "How the provider is to make sure who it is, as it calls that.")
+            .example(r#"["phr"]"#),
+        Key::now(
+            "max_age",
+            Time("1s", "3650d"),
+            Nothing,
+            "How long ago somebody may have signed in at the provider; who has not since does it anew, and its answer must say when.",
+        )
+        .example(r#""12h""#),
+        Key::now(
+            "require_auth_time",
+            Flag,
+            Default("false"),
+            "true: an answer that does not say when somebody signed in is refused.",
+        ),
+        Key::now(
+            "ui_locales",
+            List(&Pattern("^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$")),
+            Default("[]"),
+            "Languages for the provider's pages, the best first.",
+        )
+        .example(r#"["de-CH", "fr"]"#),
+        Key::now(
+            "resource",
+            List(&Pattern("^[A-Za-z][A-Za-z0-9+.-]*:[^\\s#]+$")),
+            Default("[]"),
+            "For whom the access token is to be (RFC 8707): absolute URIs.",
+        )
+        .example(r#"["https://api.example.com"]"#),
+        Key::now(
+            "extra_params",
+            Names(&Text),
+            Nothing,
+            "Any other parameters of the request that sends somebody to the provider.",
+        )
+        .example(r#"{ audience = "wiki" }"#),
         Key::now(
             "trust_email",
             Words(&super::Words { now: &["verified", "always", "never"], later: &[] }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::{ClaimNames, ClientAuth, Provider, SigningAlgorithm, TrustEmail, UserInfo, endpoints, proxy};
+use super::{ClaimNames, ClientAuth, Provider, SigningAlgorithm, TrustEmail, UserInfo, endpoints, parameters, proxy};
 use crate::{
     config::{
         fault::{Fault, Place, quoted},
@@ -134,6 +134,8 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
     let client_id = section.required("client_id", "\"wiki\"", parse_credential);
     let client_auth = read_client_auth(section);
     let scopes = read_scopes(section);
+    let parameters = parameters::read(section);
+    let require_auth_time = section.flag("require_auth_time", false);
     let id_token_alg = read_algorithm(section, client_auth.as_ref().ok());
     let claims = section.table_or_empty("claims", "provider.claims", read_claims);
     let trust_email = read_trust_email(section);
@@ -166,6 +168,8 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
         client_id: client_id?.value,
         client_auth: client_auth?,
         scopes: scopes?,
+        parameters: parameters?,
+        require_auth_time: require_auth_time?,
         id_token_alg,
         claims: claims?,
         kept_claims: Vec::new(),

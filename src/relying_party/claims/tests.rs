@@ -1,19 +1,35 @@
 use serde_json::json;
 
 use super::*;
-use crate::relying_party::testing::{self, NOW};
+use crate::{
+    config::provider::AuthorizationParameters,
+    relying_party::testing::{self, NOW},
+};
 
 const ISSUER: &str = "https://op.example";
 
+/// When the sign-in was begun.
+const BEGUN: i64 = NOW - 120;
+
 fn judge_at(now: i64, algorithm: SigningAlgorithm, change: impl FnOnce(&mut Value)) -> Result<IdToken, Rejection> {
+    judge_for(&testing::provider(ISSUER), now, algorithm, change)
+}
+
+fn judge_for(
+    provider: &Provider,
+    now: i64,
+    algorithm: SigningAlgorithm,
+    change: impl FnOnce(&mut Value),
+) -> Result<IdToken, Rejection> {
     let mut claims = testing::claims(ISSUER);
     change(&mut claims);
     let Value::Object(mut claims) = claims else { panic!("an object") };
     claims.retain(|_, value| !value.is_null()); // as `jose` does
     let expected = Expected {
-        provider: &testing::provider(ISSUER),
+        provider,
         nonce: &Nonce::new("n".into()),
         access_token: &Secret::new("access".to_owned()),
+        begun: Timestamp::from_unix(BEGUN),
         now: Timestamp::from_unix(now),
     };
     check(Verified { algorithm, claims }, &expected)
@@ -145,4 +161,33 @@ fn at_hash_uses_the_hash_of_the_tokens_own_algorithm_threat_29() {
         left_half_hash(SigningAlgorithm::RS256, "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
         "77QmUPtjPfzWtF2AnpK9RQ"
     );
+}
+
+#[test]
+fn how_long_ago_somebody_signed_in_is_judged_where_it_was_asked() {
+    let provider = |max_age: Option<u64>, require_auth_time| Provider {
+        parameters: AuthorizationParameters { max_age: max_age.map(Duration::from_secs), ..Default::default() },
+        require_auth_time,
+        ..testing::provider(ISSUER)
+    };
+    let (missing, old) = (Some(Rejection::AuthTimeMissing), Some(Rejection::AuthTimeOld));
+    for (max_age, require, auth_time, refused) in [
+        (None, false, json!(null), None),
+        (None, false, json!(0), None),
+        (None, true, json!(null), missing),
+        (None, true, json!("never"), missing),
+        (None, true, json!(0), None),
+        (Some(600), false, json!(null), missing),
+        (Some(600), false, json!("never"), missing),
+        (Some(600), false, json!(BEGUN - 600), None),
+        (Some(600), false, json!(BEGUN - 660), None), // two clocks
+        (Some(600), false, json!(BEGUN - 661), old),
+        (Some(600), true, json!(0), old),
+        (Some(600), false, json!(NOW), None),
+    ] {
+        let provider = provider(max_age, require);
+        let outcome =
+            judge_for(&provider, NOW, SigningAlgorithm::RS256, |claims| claims["auth_time"] = auth_time.clone());
+        assert_eq!(outcome.err(), refused, "{max_age:?} {require} {auth_time}");
+    }
 }

@@ -319,6 +319,134 @@ scopes = ["profile"]
     the configuration has 1 fault
     "#);
     insta::assert_snapshot!(provider(r#"
+prompt = "none"
+"#), @r#"
+    error: `prompt` must not contain "none"
+     --> vestibule.toml:2:10
+      |
+    2 | prompt = "none"
+      |          ^^^^^^
+      |
+      = note: whoever is not signed in at the provider already could never sign in
+      = help: remove the key: then the provider asks only what it has to
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(r#"
+prompt = "login, consent"
+"#), @r#"
+    error: `prompt` must be words with one space between them
+     --> vestibule.toml:2:10
+      |
+    2 | prompt = "login, consent"
+      |          ^^^^^^^^^^^^^^^^
+      |
+      = help: for example, "login" or "select_account"
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(r#"
+max_age = "1h30m"
+acr_values = ["gold silver"]
+ui_locales = ["de_CH"]
+"#), @r#"
+    error: `max_age` must be a time: a number with ms, s, m, h or d
+     --> vestibule.toml:2:11
+      |
+    2 | max_age = "1h30m"
+      |           ^^^^^^^
+      |
+      = help: write, for example, "30s" or "5m"
+
+    error: `acr_values` must hold one value in each string, without spaces
+     --> vestibule.toml:3:15
+      |
+    3 | acr_values = ["gold silver"]
+      |               ^^^^^^^^^^^^^
+
+    error: `ui_locales` must hold one language in each string
+     --> vestibule.toml:4:15
+      |
+    4 | ui_locales = ["de_CH"]
+      |               ^^^^^^^
+      |
+      = help: for example, ["de-CH", "fr"]
+
+    the configuration has 3 faults
+    "#);
+    insta::assert_snapshot!(provider(r#"
+resource = ["api", "https://api.example.com/#a"]
+"#), @r#"
+    error: `resource` must hold one absolute URI in each string, without #
+     --> vestibule.toml:2:13
+      |
+    2 | resource = ["api", "https://api.example.com/#a"]
+      |             ^^^^^
+      |
+      = help: for example, ["https://api.example.com"]
+
+    error: `resource` must hold one absolute URI in each string, without #
+     --> vestibule.toml:2:20
+      |
+    2 | resource = ["api", "https://api.example.com/#a"]
+      |                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: for example, ["https://api.example.com"]
+
+    the configuration has 2 faults
+    "#);
+    insta::assert_snapshot!(provider(r#"
+extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+"#), @r#"
+    error: `state` of `extra_params` is said by the sign-in itself
+     --> vestibule.toml:2:18
+      |
+    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                  ^^^^^
+      |
+      = note: a second one would be checked by nobody, and which of the two the provider takes is its secret
+      = help: remove it
+
+    error: `prompt` of `extra_params` has a key of its own
+     --> vestibule.toml:2:31
+      |
+    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                               ^^^^^^
+      |
+      = help: write it as `prompt` in [[provider]]
+
+    error: `a b` of `extra_params` must be the name of a parameter: letters, digits and signs, without spaces
+     --> vestibule.toml:2:49
+      |
+    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                                                 ^^^^^
+
+    error: `audience` must be one line of text
+     --> vestibule.toml:2:73
+      |
+    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                                                                         ^^^^^^^^^^^^
+
+    error: `tenant` must be a string, not a number
+     --> vestibule.toml:2:96
+      |
+    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                                                                                                ^
+
+    the configuration has 5 faults
+    "#);
+    insta::assert_snapshot!(provider(r#"
+extra_params = "audience=wiki"
+"#), @r#"
+    error: `extra_params` must be a table of strings, not a string
+     --> vestibule.toml:2:16
+      |
+    2 | extra_params = "audience=wiki"
+      |                ^^^^^^^^^^^^^^^
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(r#"
 scopes = ["openid", "openid"]
 "#), @r#"
     error: the scope `openid` is given twice
