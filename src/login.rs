@@ -38,7 +38,7 @@ pub(crate) use clear::expirations;
 pub use finish::{Failed, Finished, Live};
 pub use leave::{Destination, SignedOutPlaces};
 pub use redeemed::Redeemed;
-pub use start::{Begin, Initiative};
+pub use start::{Asks, Begin, Initiative};
 pub use target::{Origins, ReturnTarget};
 
 /// Where the browser goes next, and what it is to remember on the way.
@@ -158,6 +158,12 @@ impl Login {
             (None, [only]) => Ok(only),
             (None, _) => Err(Error::UnknownProvider),
         }
+    }
+
+    /// The provider of an issuer, to the letter; the first where several are registrations at the same one.
+    pub fn provider_of(&self, issuer: &str) -> Option<&ProviderId> {
+        let mut providers = self.parties.iter().map(|party| party.relying_party.provider());
+        providers.find(|provider| provider.issuer.as_str() == issuer).map(|provider| &provider.id)
     }
 
     /// Whose visitors these are.

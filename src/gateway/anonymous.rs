@@ -17,7 +17,7 @@ use http::{Response, StatusCode, request};
 use super::{App, Apps, Body, Visit, answer, refusal::Refusal};
 use crate::{
     config::app::OnAnonymous,
-    login::{Begin, Initiative, ReturnTarget},
+    login::{Asks, Begin, Initiative, ReturnTarget},
     request::{Audience, Client, Target},
 };
 
@@ -55,8 +55,13 @@ pub(super) async fn answer(
     }
     apps.sign_ins.check(client, &head.headers)?;
     let start = answer::start_redirect(app, &target);
-    let begin =
-        Begin { provider: None, target, prompt: None, initiative: Initiative::Automatic, headers: &head.headers };
+    let begin = Begin {
+        provider: None,
+        target,
+        asks: Asks::default(),
+        initiative: Initiative::Automatic,
+        headers: &head.headers,
+    };
     let redirect = app.login.start(begin).await?;
     if redirects == Redirects::WithOneCookie && redirect.cookies.len() > 1 {
         return Ok(start);

@@ -6,11 +6,12 @@ use http::{Method, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
 use tokio::time::timeout;
+use url::form_urlencoded;
 
 use super::{App, Body, Visit, Worker, answer, guest, initiator::Initiator, refusal::Refusal};
 use crate::{
     identity::ProviderId,
-    login::{Begin, Finished, Initiative, Live, ReturnTarget},
+    login::{self, Asks, Begin, Finished, Initiative, Live, Redirect, ReturnTarget},
     pages::{Action, ConfirmReplacePage, Framing, ProviderChoice, SignInPage, SignOutPage, SignedOutPage, text},
     relying_party::Prompt,
     request::{self, Audience, Client},
@@ -22,6 +23,9 @@ const MAX_FORM: usize = 16 * 1024;
 /// How long a form may take to arrive: as long as a head.
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The longest `login_hint` that is passed on; what is longer is none.
+const MAX_LOGIN_HINT: usize = 1024;
+
 /// A request to one of our own endpoints, with what is known of it.
 struct OwnRequest<'a> {
     worker: &'a Worker,
@@ -32,6 +36,13 @@ struct OwnRequest<'a> {
     query: Option<&'a str>,
     /// The live session that the browser brought.
     live: Option<Live>,
+}
+
+/// A sign-in that somebody asks for.
+struct Wanted {
+    provider: Option<ProviderId>,
+    target: ReturnTarget,
+    login_hint: Option<String>,
 }
 
 /// Answers a request below the prefix; whatever is not ours is nobody's.
@@ -87,48 +98,73 @@ impl OwnRequest<'_> {
         if self.audience != Audience::Navigation {
             return Err(Refusal::Anonymous);
         }
-        let (provider, target) = (self.parameter("provider"), self.return_target());
+        let wanted = self.wanted(|name| self.parameter(name))?;
         if let Some((_, session)) = &self.live {
             let mut sign_in = Action::post(text::USE_ANOTHER_ACCOUNT, &self.app.login.endpoint("/start"))
-                .with_field("rd", target.as_str());
-            if let Some(provider) = &provider {
-                sign_in = sign_in.with_field("provider", provider);
+                .with_field("rd", wanted.target.as_str());
+            if let Some(provider) = &wanted.provider {
+                sign_in = sign_in.with_field("provider", provider.as_str());
+            }
+            if let Some(login_hint) = &wanted.login_hint {
+                sign_in = sign_in.with_field("login_hint", login_hint);
             }
             let html = self.app.pages.confirm_replace(&ConfirmReplacePage {
                 app_name: &self.app.config.name,
                 account: session.visitor().account_label(),
                 sign_in: &sign_in,
-                return_to: target.as_str(),
+                return_to: wanted.target.as_str(),
             });
             return Ok(answer::page(StatusCode::OK, html, Framing::Denied, &self.app.login.provider_origins()));
         }
-        self.begin(provider, target, None).await
+        self.begin(wanted, None).await
     }
 
-    /// `POST /start`: the visitor said yes on a page of ours; another account is asked for.
+    /// `POST /start`: the visitor said yes on a page of ours, and another account is asked for. Or another site sent
+    /// them with a form (OpenID Connect Core §4): then no cookie of ours has come along, so they come once more by a GET.
     async fn start_asked(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
-        self.same_origin_only()?;
         let form = form(body).await?;
-        let target = self.target(field(&form, "rd"));
-        let provider = field(&form, "provider").filter(|provider| !provider.is_empty()).map(str::to_owned);
-        self.begin(provider, target, Some(Prompt::SelectAccount)).await
+        if field(&form, "iss").is_some() {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            let said = ["iss", "login_hint", "target_link_uri"].map(|name| (name, field(&form, name)));
+            query.extend_pairs(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
+            let location = format!("{}?{}", self.app.login.endpoint("/start"), query.finish());
+            return Ok(answer::redirect(self.after_form(), Redirect { location, cookies: Vec::new() }));
+        }
+        self.same_origin_only()?;
+        let wanted = self.wanted(|name| field(&form, name).map(str::to_owned))?;
+        self.begin(wanted, Some(Prompt::SelectAccount)).await
     }
 
-    async fn begin(
-        &self,
-        provider: Option<String>,
-        target: ReturnTarget,
-        prompt: Option<Prompt>,
-    ) -> Result<Response<Body>, Refusal> {
+    /// The sign-in that a link of ours asks for, or somebody else (OpenID Connect Core §4). They name the provider by
+    /// its issuer, and a page of this app: what is on another one's origin is that app's to begin.
+    fn wanted(&self, said: impl Fn(&str) -> Option<String>) -> Result<Wanted, Refusal> {
+        let named = said("provider").filter(|provider| !provider.is_empty()).map(ProviderId::new);
+        let login = &self.app.login;
+        let (provider, target) = if let Some(issuer) = said("iss") {
+            let provider = login.provider_of(&issuer).ok_or(login::Error::UnknownProvider)?;
+            if named.is_some_and(|named| named != *provider) {
+                return Err(login::Error::UnknownProvider.into());
+            }
+            let target = said("target_link_uri").map(|target| self.target(Some(&target)));
+            let target = target.filter(|target| target.is_here(&login.origins));
+            (Some(provider.clone()), target.unwrap_or_else(|| ReturnTarget::root(&login.origins)))
+        } else {
+            (named, self.target(said("rd").as_deref()))
+        };
+        let login_hint = said("login_hint").filter(|hint| (1..=MAX_LOGIN_HINT).contains(&hint.len()));
+        Ok(Wanted { provider, target, login_hint })
+    }
+
+    async fn begin(&self, wanted: Wanted, prompt: Option<Prompt>) -> Result<Response<Body>, Refusal> {
+        let Wanted { provider, target, login_hint } = wanted;
         if provider.is_none() && self.app.login.parties.len() > 1 {
             return Ok(answer::sign_in_redirect(self.app, &target));
         }
         self.worker.apps.sign_ins.check(self.client, &self.head.headers)?;
-        let provider = provider.map(ProviderId::new);
         let begin = Begin {
             provider: provider.as_ref(),
             target,
-            prompt,
+            asks: Asks { prompt, login_hint: login_hint.as_deref() },
             initiative: Initiative::Visitor,
             headers: &self.head.headers,
         };
@@ -223,7 +259,7 @@ impl OwnRequest<'_> {
 
     fn parameter(&self, name: &str) -> Option<String> {
         let query = self.query?.as_bytes();
-        url::form_urlencoded::parse(query).find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(query).find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
     }
 }
 
@@ -238,7 +274,7 @@ where
 {
     let read = timeout(FORM_TIMEOUT, Limited::new(body, MAX_FORM).collect()).await;
     let bytes = read.map_err(|_| Refusal::SlowForm)?.map_err(|_| Refusal::Form)?.to_bytes();
-    Ok(url::form_urlencoded::parse(&bytes).into_owned().collect())
+    Ok(form_urlencoded::parse(&bytes).into_owned().collect())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use super::{
     Error, Login, Party, Redirect, ReturnTarget,
     attempt::{Attempt, Opened},
-    start::LOOP_WINDOW,
+    start::{Asks, LOOP_WINDOW},
 };
 use crate::{
     config::BearerToken,
@@ -199,7 +199,8 @@ impl Login {
             return Ok(Finished::Redirect(self.go_on(&self.landing(live, Some(id)))));
         }
         let target = ReturnTarget::parse(&attempt.target, &self.origins);
-        let again = self.begin(Some(&attempt.provider), target, None, attempt.restarts + 1, headers, Some(id)).await?;
+        let asks = Asks::default();
+        let again = self.begin(Some(&attempt.provider), target, asks, attempt.restarts + 1, headers, Some(id)).await?;
         Ok(Finished::Redirect(again))
     }
 

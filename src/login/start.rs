@@ -37,6 +37,15 @@ pub enum Initiative {
     Visitor,
 }
 
+/// What this one sign-in asks the provider for, beside what all do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asks<'a> {
+    /// What it is to show.
+    pub prompt: Option<Prompt>,
+    /// Whom it may take the visitor for.
+    pub login_hint: Option<&'a str>,
+}
+
 /// A sign-in to begin.
 #[derive(Debug)]
 pub struct Begin<'a> {
@@ -44,8 +53,8 @@ pub struct Begin<'a> {
     pub provider: Option<&'a ProviderId>,
     /// Where it leads.
     pub target: ReturnTarget,
-    /// What the provider is to show.
-    pub prompt: Option<Prompt>,
+    /// What the provider is asked.
+    pub asks: Asks<'a>,
     /// Who wants it.
     pub initiative: Initiative,
     /// The head that asks, for the cookies in it.
@@ -59,7 +68,7 @@ impl Login {
         if begin.initiative == Initiative::Automatic && rounds >= MAX_ROUNDS {
             return Err(Error::Loop(rounds));
         }
-        let mut redirect = self.begin(begin.provider, begin.target, begin.prompt, 0, begin.headers, None).await?;
+        let mut redirect = self.begin(begin.provider, begin.target, begin.asks, 0, begin.headers, None).await?;
         if rounds > 0 && begin.initiative == Initiative::Visitor {
             redirect.cookies.extend(self.cookies.remove_everywhere(&self.cookies.loop_marker()));
         }
@@ -79,7 +88,7 @@ impl Login {
         &self,
         provider: Option<&ProviderId>,
         target: ReturnTarget,
-        prompt: Option<Prompt>,
+        asks: Asks<'_>,
         restarts: u8,
         headers: &HeaderMap,
         replaces: Option<AttemptId>,
@@ -109,8 +118,8 @@ impl Login {
                 state: &CsrfToken::new(id.to_string()),
                 nonce: &attempt.nonce(),
                 code_verifier: &attempt.code_verifier(),
-                prompt,
-                login_hint: None,
+                prompt: asks.prompt,
+                login_hint: asks.login_hint,
             },
         );
         let cookie = self.cookies.set(&self.cookies.attempt(id), &payload, Keep::For(COOKIE_LIFETIME));

@@ -1,5 +1,7 @@
 //! `/start`: who may begin a sign-in, and what happens to a session that is there (contract §4).
 
+use url::form_urlencoded;
+
 use super::*;
 
 const START: &str = "/_vestibule/start?rd=/wanted";
@@ -74,6 +76,82 @@ async fn a_live_session_is_not_replaced_without_asking() {
     let asked = stage.provider.calls_to(Endpoint::Authorization);
     assert_eq!(asked.last().and_then(|call| call.query.get("prompt")), Some("select_account"));
     assert_eq!(stage.upstream.only().header("x-forwarded-user"), Some("grace"));
+    assert!(!opens(&stage, &adas).await, "threat 8");
+}
+
+/// OpenID Connect Core §4: a portal, or the provider itself, has somebody sign in here.
+#[tokio::test]
+async fn somebody_else_begins_a_sign_in_by_naming_the_issuer() {
+    let stage = Stage::builder().provider("prompt = \"consent\"").start().await;
+    let issuer = stage.provider.issuer().to_owned();
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let elsewhere = Url::parse("http://127.0.0.3/").expect("a URL");
+    let page = stage.url("/wiki?a=1&b=%2F");
+    for (said, leads_to, login_hint) in [
+        (format!("iss={issuer}"), "/", None), // as the conformance suite sends it
+        (format!("iss={}&target_link_uri={}", encode(&issuer), encode(&page)), "/wiki?a=1&b=%2F", None),
+        (format!("iss={issuer}&login_hint=ada%2Bx%40example.com&rd=/other"), "/", Some("ada+x@example.com")),
+        (format!("iss={issuer}&provider=company&login_hint={}", "x".repeat(1025)), "/", None),
+        // Threats 1 to 4: nowhere but here.
+        (format!("iss={issuer}&target_link_uri=https://evil.example/"), "/", None),
+        (format!("iss={issuer}&target_link_uri=%2F%2Fevil.example"), "/", None),
+        (format!("iss={issuer}&target_link_uri=%2F_vestibule%2Fsign_out"), "/", None),
+    ] {
+        stage.upstream.take();
+        for by_a_form in [false, true] {
+            let mut browser = stage.browser(&ADA);
+            let landed = if by_a_form {
+                let fields: Vec<_> = form_urlencoded::parse(said.as_bytes()).into_owned().collect();
+                let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                browser.submit(&elsewhere, &stage.url("/_vestibule/start"), &fields).await
+            } else {
+                browser.click(&elsewhere, &stage.url(&format!("/_vestibule/start?{said}"))).await
+            };
+            assert_eq!(landed.url.as_str(), stage.url(leads_to), "{said}: {landed:?}");
+            assert_eq!(stage.upstream.take().len(), 1, "{said}");
+            let asked = stage.provider.calls_to(Endpoint::Authorization).pop().expect("the provider was asked");
+            assert_eq!(
+                (asked.query.get("login_hint"), asked.query.get("prompt")),
+                (login_hint, Some("consent")),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn somebody_else_replaces_no_session_and_names_no_strange_issuer() {
+    let stage = Stage::builder().start().await;
+    let issuer = stage.provider.issuer().to_owned();
+    let elsewhere = Url::parse("http://127.0.0.3/").expect("a URL");
+    for said in [
+        "iss=https://evil.example".to_owned(),
+        format!("iss={issuer}/"),
+        "iss=".to_owned(),
+        format!("iss={issuer}&provider=another"),
+    ] {
+        let refused = stage.browser(&ADA).click(&elsewhere, &stage.url(&format!("/_vestibule/start?{said}"))).await;
+        is_page(&refused.response, 400, "");
+        assert!(refused.hops.is_empty() && refused.response.headers("set-cookie").is_empty(), "{said}: {refused:?}");
+    }
+    assert!(stage.provider.calls_to(Endpoint::Authorization).is_empty());
+
+    let mut browser = stage.browser(&ADA);
+    browser.open(&stage.url(PAGE)).await;
+    let adas = cookie(&browser, &stage, SESSION).expect("signed in");
+    stage.provider.sign_in_page(SignInPage::AnsweredBy(&GRACE));
+    let start = stage.url("/_vestibule/start");
+    let fields = [("iss", issuer.as_str()), ("login_hint", "grace@example.com"), ("target_link_uri", "/wanted")];
+    let asked = browser.submit(&elsewhere, &start, &fields).await;
+    let text = asked.response.text();
+    assert!(text.contains("You are already signed in") && text.contains("value=\"grace@example.com\""), "{asked:?}");
+    assert!(opens(&stage, &adas).await);
+    // The visitor says yes, and that is what the page sends.
+    let fields = [("rd", "/wanted"), ("provider", "company"), ("login_hint", "grace@example.com")];
+    let landed = browser.submit(&asked.url, "/_vestibule/start", &fields).await;
+    assert_eq!((landed.response.status, landed.url.path()), (200, "/wanted"), "{landed:?}");
+    let asked = stage.provider.calls_to(Endpoint::Authorization).pop().expect("the provider was asked");
+    assert_eq!(asked.query.get("login_hint"), Some("grace@example.com"));
     assert!(!opens(&stage, &adas).await, "threat 8");
 }
 
