@@ -26,7 +26,10 @@
 //! [`RelyingParty::metadata`], the URLs and [`parse_callback`] may be used anywhere.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -35,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Timestamp},
-    config::Provider,
+    config::{Provider, provider::ClientAuth},
     identity::{ProviderSessionId, Visitor},
     secret::Secret,
 };
@@ -69,6 +72,7 @@ pub use rehearsal::{ClientStanding, Rehearsal};
 use http::{Client, Deadline};
 use keys::KeyCache;
 use single_flight::SingleFlight;
+use token::{Grant, Tokens};
 
 /// How long metadata and keys are used before they are fetched again.
 const REFRESH: Duration = Duration::from_hours(1);
@@ -87,6 +91,8 @@ pub struct RelyingParty {
     metadata: RwLock<Option<Arc<Metadata>>>,
     flight: SingleFlight<Result<Arc<Metadata>, Error>>,
     keys: KeyCache,
+    /// Whether the provider was last heard to know us by `client_secret_next`.
+    is_known_by_next: AtomicBool,
     told: Mutex<Told>,
 }
 
@@ -148,6 +154,7 @@ impl RelyingParty {
             metadata: RwLock::new(None),
             flight: SingleFlight::new(),
             keys,
+            is_known_by_next: AtomicBool::new(false),
             told: Mutex::new(Told::Nothing),
         })
     }
@@ -214,9 +221,8 @@ impl RelyingParty {
         self.check_issuer_parameter(&metadata, iss.as_deref())?;
 
         let (client, provider) = (&self.client, &self.provider);
-        let endpoint = &metadata.token_endpoint;
-        let tokens =
-            token::exchange(client, provider, endpoint, &code, &redirect_uri, &code_verifier, deadline).await?;
+        let (code, redirect_uri, code_verifier) = (code.secret(), redirect_uri.as_str(), code_verifier.secret());
+        let tokens = self.exchange(&metadata, &Grant { code, redirect_uri, code_verifier }, deadline).await?;
 
         let verified = self.verify(tokens.id_token.expose(), &metadata, deadline).await?;
         let (access_token, now) = (&tokens.access_token, self.clock.now());
@@ -252,11 +258,39 @@ impl RelyingParty {
         logout::end_session_url(&self.provider, metadata, id_token_hint, post_logout_redirect_uri, state)
     }
 
+    /// Redeems a code; with the other secret where one is refused and there are two. Nobody tells us when the provider
+    /// changes from one to the other, and a refused client has not used its code up.
+    async fn exchange(&self, metadata: &Metadata, grant: &Grant<'_>, deadline: Deadline) -> Result<Tokens, Error> {
+        let provider = &self.provider;
+        let exchange = |client_auth| {
+            token::exchange(&self.client, provider, client_auth, &metadata.token_endpoint, grant, deadline)
+        };
+        let Some(next) = &provider.next_client_auth else { return exchange(&provider.client_auth).await };
+        let is_known_by_next = self.is_known_by_next.load(Ordering::Relaxed);
+        let both = [&provider.client_auth, next];
+        let [first, second] = if is_known_by_next { [both[1], both[0]] } else { both };
+        match exchange(first).await {
+            Err(error) if token::is_refusal_of_the_client(&error) => {
+                let tokens = exchange(second).await?;
+                self.is_known_by_next.store(!is_known_by_next, Ordering::Relaxed);
+                let taken = if is_known_by_next { "client_secret" } else { "client_secret_next" };
+                tracing::info!(provider = %provider.id, taken, "the provider refused one client secret and took the other");
+                Ok(tokens)
+            }
+            outcome => outcome,
+        }
+    }
+
     async fn verify(&self, id_token: &str, metadata: &Metadata, deadline: Deadline) -> Result<jose::Verified, Error> {
         let jws = jose::Jws::parse_id_token(id_token, &metadata.algorithms)?;
         if jws.algorithm().is_symmetric() {
-            let secret = self.provider.client_auth.secret().ok_or(Rejection::Algorithm)?;
-            return Ok(jws.verify_with_secret(secret)?);
+            let Provider { client_auth, next_client_auth, .. } = &*self.provider;
+            let verified = jws.verify_with_secret(client_auth.secret().ok_or(Rejection::Algorithm)?);
+            let next = next_client_auth.as_ref().and_then(ClientAuth::secret);
+            return Ok(match (verified, next) {
+                (Err(Rejection::Signature), Some(next)) => jws.verify_with_secret(next)?,
+                (verified, _) => verified?,
+            });
         }
         self.keys.verify(&jws, metadata, deadline).await
     }

@@ -39,6 +39,8 @@ pub struct Provider {
     pub client_id: String,
     /// `client_auth` and the secret that it needs.
     pub client_auth: ClientAuth,
+    /// The same with `client_secret_next`: tried where the provider refuses the one before, and the other way round.
+    pub next_client_auth: Option<ClientAuth>,
     /// `scopes`, `openid` among them.
     pub scopes: Vec<String>,
     /// What else each sign-in asks for.
@@ -77,8 +79,17 @@ impl Provider {
     /// Whether what was learnt of the provider under one of the two holds under the other. It does where only that
     /// differs by which we prove who we are, or what we make of an answer; any other key may matter.
     pub fn is_known_as(&self, other: &Self) -> bool {
-        let Self { client_auth, claims, kept_claims, trust_email, userinfo, display_name, .. } = other.clone();
-        *other == Self { client_auth, claims, kept_claims, trust_email, userinfo, display_name, ..self.clone() }
+        *self
+            == Self {
+                client_auth: self.client_auth.clone(),
+                next_client_auth: self.next_client_auth.clone(),
+                claims: self.claims.clone(),
+                kept_claims: self.kept_claims.clone(),
+                trust_email: self.trust_email,
+                userinfo: self.userinfo,
+                display_name: self.display_name.clone(),
+                ..other.clone()
+            }
     }
 }
 
@@ -227,6 +238,7 @@ mod tests {
         for (lines, access, is_known) in [
             (usual.replace("s3cr3t", "another"), anyone, true),
             (format!("{usual}\nclient_auth = \"client_secret_post\""), anyone, true),
+            (format!("{usual}\nclient_secret_next = \"another\""), anyone, true),
             (format!("{usual}\nclaims = {{ user = \"email\" }}\ntrust_email = \"never\""), anyone, true),
             (format!("{usual}\nuserinfo = \"never\"\ndisplay_name = \"Company\""), anyone, true),
             (usual.to_owned(), "policy = \"listed\"\nallow = [{ claim = \"hd\", is = \"example.com\" }]", true),

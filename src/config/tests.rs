@@ -100,6 +100,7 @@ fn folder() -> TempDir {
     for name in ["client-secret", "company-secret", "partners-secret"] {
         write(&folder, name, "s3cr3t\n");
     }
+    write(&folder, "client-secret-next", "another\n");
     write(&folder, "keys", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     folder
 }

@@ -7,11 +7,11 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    Call, Error, ErrorCode, Metadata, RelyingParty, ReplyFault,
+    Call, Error, ErrorCode, Metadata, RelyingParty,
     http::{Deadline, Reply},
-    token,
+    token::{self, Grant},
 };
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, config::provider::ClientAuth};
 
 /// What a rehearsal found out. What could not be tried without what came before is `None`.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Rehearsal {
     pub keys: Option<Result<usize, Error>>,
     /// What the token endpoint thinks of the client.
     pub client: Option<Result<ClientStanding, Error>>,
+    /// The same of the client with `client_secret_next`, where there is one.
+    pub next_client: Option<Result<ClientStanding, Error>>,
     /// How many seconds our clock is ahead of the token endpoint's; negative where it is behind.
     pub seconds_ahead: Option<i64>,
 }
@@ -52,19 +54,26 @@ impl RelyingParty {
     pub async fn rehearse(&self, redirect_uri: &str) -> Rehearsal {
         let metadata = self.fetch_metadata(Deadline::of_a_step()).await;
         let Ok(known) = &metadata else {
-            return Rehearsal { metadata, keys: None, client: None, seconds_ahead: None };
+            return Rehearsal { metadata, keys: None, client: None, next_client: None, seconds_ahead: None };
         };
         let keys = async { self.keys.refresh(known, Deadline::of_a_step()).await.map(|keys| keys.len()) };
-        let (keys, (client, seconds_ahead)) = tokio::join!(keys, self.rehearse_exchange(known, redirect_uri));
-        Rehearsal { keys: Some(keys), client: Some(client), seconds_ahead, metadata }
+        let exchange = |client_auth| self.rehearse_exchange(known, client_auth, redirect_uri);
+        let (keys, (client, seconds_ahead)) = tokio::join!(keys, exchange(&self.provider.client_auth));
+        let next_client = match &self.provider.next_client_auth {
+            Some(next) => Some(exchange(next).await.0),
+            None => None,
+        };
+        Rehearsal { keys: Some(keys), client: Some(client), next_client, seconds_ahead, metadata }
     }
 
     async fn rehearse_exchange(
         &self,
         metadata: &Metadata,
+        client_auth: &ClientAuth,
         redirect_uri: &str,
     ) -> (Result<ClientStanding, Error>, Option<i64>) {
-        let request = token::request(&self.provider, &metadata.token_endpoint, NO_CODE, redirect_uri, NO_VERIFIER);
+        let grant = Grant { code: NO_CODE, redirect_uri, code_verifier: NO_VERIFIER };
+        let request = token::request(&self.provider, client_auth, &metadata.token_endpoint, &grant);
         let reply = match request {
             Ok(request) => self.client.send(Call::Token, request, Deadline::of_a_step()).await,
             Err(error) => Err(error),
@@ -79,14 +88,12 @@ impl RelyingParty {
 fn standing(reply: &Reply) -> Result<ClientStanding, Error> {
     match token::read(reply) {
         Ok(_) => Ok(ClientStanding::Gullible),
+        Err(error) if token::is_refusal_of_the_client(&error) => Ok(ClientStanding::Unknown),
         Err(Error::Refused { code, .. }) => Ok(match code {
             ErrorCode::InvalidGrant => ClientStanding::Known,
-            ErrorCode::InvalidClient => ClientStanding::Unknown,
             ErrorCode::UnauthorizedClient | ErrorCode::UnsupportedGrantType => ClientStanding::NoCodes,
             other => ClientStanding::Unclear(other),
         }),
-        // RFC 6749 §5.2: what was sent in `Authorization` is refused with this status.
-        Err(Error::Reply { fault: ReplyFault::Status(401), .. }) => Ok(ClientStanding::Unknown),
         Err(error) => Err(error),
     }
 }

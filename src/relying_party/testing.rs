@@ -61,6 +61,7 @@ pub(super) fn provider(issuer: &str) -> Provider {
         endpoints: Endpoints::default(),
         client_id: "wiki".into(),
         client_auth: ClientAuth::Basic(Secret::new(CLIENT_SECRET.into())),
+        next_client_auth: None,
         scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
         parameters: AuthorizationParameters::default(),
         require_auth_time: false,

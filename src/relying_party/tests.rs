@@ -106,6 +106,16 @@ async fn a_shared_secret_signs_only_where_it_is_configured_threat_21() {
     redeem(&party, redemption()).await.expect("signed in");
     assert!(server.seen("/jwks").is_empty());
 
+    let mut rotated = provider(&server.issuer());
+    rotated.id_token_alg = Some(SigningAlgorithm::HS256);
+    rotated.next_client_auth = Some(rotated.client_auth.clone());
+    rotated.client_auth = ClientAuth::Basic(Secret::new("the one before".to_owned()));
+    let (party, _, _) = relying_party(rotated.clone());
+    redeem(&party, redemption()).await.expect("signed by the next secret");
+    rotated.next_client_auth = None;
+    let (party, _, _) = relying_party(rotated);
+    assert_eq!(redeem(&party, redemption()).await.expect_err("another secret").reason(), "signature");
+
     let mut public = provider(&server.issuer());
     (public.id_token_alg, public.client_auth) = (Some(SigningAlgorithm::HS256), ClientAuth::None);
     let (party, _, _) = relying_party(public);

@@ -13,7 +13,6 @@ use http::{
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use http_body_util::Full;
-use openidconnect::{AuthorizationCode, PkceCodeVerifier};
 use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
@@ -36,51 +35,72 @@ pub(super) struct Tokens {
     pub(super) expires_in: Option<Duration>,
 }
 
+/// A code, and what proves that it is ours to redeem.
+#[derive(Debug)]
+pub(super) struct Grant<'a> {
+    pub(super) code: &'a str,
+    pub(super) redirect_uri: &'a str,
+    pub(super) code_verifier: &'a str,
+}
+
 /// Redeems a code.
 pub(super) async fn exchange(
     client: &Client,
     provider: &Provider,
+    client_auth: &ClientAuth,
     token_endpoint: &Uri,
-    code: &AuthorizationCode,
-    redirect_uri: &str,
-    code_verifier: &PkceCodeVerifier,
+    grant: &Grant<'_>,
     deadline: Deadline,
 ) -> Result<Tokens, Error> {
-    let request = request(provider, token_endpoint, code.secret(), redirect_uri, code_verifier.secret())?;
+    let request = request(provider, client_auth, token_endpoint, grant)?;
     read(&client.send(Call::Token, request, deadline).await?)
 }
 
 /// The request that redeems a code.
 pub(super) fn request(
     provider: &Provider,
+    client_auth: &ClientAuth,
     token_endpoint: &Uri,
-    code: &str,
-    redirect_uri: &str,
-    code_verifier: &str,
+    grant: &Grant<'_>,
 ) -> Result<Request<Full<Bytes>>, Error> {
     let mut form = vec![
         ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", redirect_uri),
-        ("code_verifier", code_verifier),
+        ("code", grant.code),
+        ("redirect_uri", grant.redirect_uri),
+        ("code_verifier", grant.code_verifier),
     ];
     // RFC 8707 §2.2: some give a token for them only where the request says so once more.
     form.extend(provider.parameters.resources.iter().map(|resource| ("resource", resource.as_str())));
-    authenticated(provider, token_endpoint, &form)
+    authenticated(&provider.client_id, client_auth, token_endpoint, &form)
+}
+
+/// Whether it was refused because of who we are, and not because of what we asked (RFC 6749 §5.2).
+pub(super) fn is_refusal_of_the_client(error: &Error) -> bool {
+    match error {
+        Error::Refused { call: Call::Token, code } => *code == ErrorCode::InvalidClient,
+        // What was sent in `Authorization` is refused with this status.
+        Error::Reply { call: Call::Token, fault } => *fault == ReplyFault::Status(401),
+        _ => false,
+    }
 }
 
 /// A form request that says who we are in the one configured way.
-fn authenticated(provider: &Provider, endpoint: &Uri, form: &[(&str, &str)]) -> Result<Request<Full<Bytes>>, Error> {
+fn authenticated(
+    client_id: &str,
+    client_auth: &ClientAuth,
+    endpoint: &Uri,
+    form: &[(&str, &str)],
+) -> Result<Request<Full<Bytes>>, Error> {
     let mut body = form_urlencoded::Serializer::new(String::new());
     body.extend_pairs(form);
-    let authorization = match &provider.client_auth {
-        ClientAuth::Basic(secret) => Some(basic(&provider.client_id, secret)?),
+    let authorization = match client_auth {
+        ClientAuth::Basic(secret) => Some(basic(client_id, secret)?),
         ClientAuth::Post(secret) => {
-            body.append_pair("client_id", &provider.client_id).append_pair("client_secret", secret.expose());
+            body.append_pair("client_id", client_id).append_pair("client_secret", secret.expose());
             None
         }
         ClientAuth::None => {
-            body.append_pair("client_id", &provider.client_id);
+            body.append_pair("client_id", client_id);
             None
         }
     };

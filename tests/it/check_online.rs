@@ -10,14 +10,19 @@ use crate::{
 
 /// The exit status and the table, before this provider.
 async fn check(provider: &Provider) -> (Option<i32>, String) {
+    check_as(provider, CLIENT_SECRET, "").await
+}
+
+/// The same with further lines below `[[provider]]`, where it knows us by this secret.
+async fn check_as(provider: &Provider, secret: &str, lines: &str) -> (Option<i32>, String) {
     let issuer = provider.issuer();
     let public_url = "http://localhost:4180".parse().expect("a URL");
-    provider.register(Client::vestibule(CLIENT_ID, CLIENT_SECRET, &public_url));
+    provider.register(Client::vestibule(CLIENT_ID, secret, &public_url));
     // The provider's own address stands for an app that is there.
     let upstream = issuer;
     let text = format!(
         "[[provider]]\nid = \"company\"\nissuer = {issuer:?}\nclient_id = {CLIENT_ID:?}\nclient_secret = {CLIENT_SECRET:?}\n\
-         [[app]]\nid = \"wiki\"\npublic_url = \"http://localhost:4180\"\nupstream = {upstream:?}\n\
+         {lines}\n[[app]]\nid = \"wiki\"\npublic_url = \"http://localhost:4180\"\nupstream = {upstream:?}\n\
          [app.access]\npolicy = \"anyone\"\n"
     );
     let mut process = Process::run(&["check", "--online", "--config", "vestibule.toml"], &[("vestibule.toml", &text)]);
@@ -30,6 +35,20 @@ async fn check(provider: &Provider) -> (Option<i32>, String) {
 fn row<'o>(output: &'o str, what: &str) -> &'o str {
     let found = output.lines().find(|line| line.contains(&format!("  {what}  ")));
     found.unwrap_or_else(|| panic!("no row for {what}:\n{output}"))
+}
+
+#[tokio::test]
+async fn of_two_client_secrets_the_one_that_the_provider_knows_is_enough() {
+    let (provider, _) = another_provider(signing_key()).await;
+    for (known, first, second, exit) in
+        [(CLIENT_SECRET, "ok", "note", 0), ("canary-next", "WARN", "ok", 0), ("a third one", "FAIL", "note", 1)]
+    {
+        let (status, output) = check_as(&provider, known, "client_secret_next = \"canary-next\"").await;
+        assert_eq!(status, Some(exit), "{known}: {output}");
+        assert!(row(&output, "client").starts_with(first), "{known}: {output}");
+        assert!(row(&output, "next secret").starts_with(second), "{known}: {output}");
+        assert!(!output.contains("canary-next"), "{output}");
+    }
 }
 
 #[tokio::test]

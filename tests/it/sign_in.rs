@@ -20,6 +20,7 @@ use crate::{
 mod access;
 mod attempts;
 mod callback;
+mod client_secrets;
 mod endpoints;
 mod outage;
 mod parameters;

@@ -158,7 +158,17 @@ fn rehearsed(provider: &Provider, of: &str, rehearsal: &Rehearsal) -> Vec<Row> {
     };
     let mut rows = vec![Row::new(Verdict::Ok, of, "metadata", place), of_proofs(of, metadata)];
     rows.extend(rehearsal.keys.as_ref().map(|keys| of_keys(provider, of, keys)));
-    rows.extend(rehearsal.client.as_ref().map(|client| of_client(provider, of, client)));
+    let is_known_by_next = matches!(rehearsal.next_client, Some(Ok(ClientStanding::Known)));
+    rows.extend(rehearsal.client.as_ref().map(|client| {
+        match client {
+            Ok(ClientStanding::Unknown) if is_known_by_next => {
+                Row::new(Verdict::Warn, of, "client", "not known with client_secret any more (invalid_client)")
+                    .advise("the provider has gone on to client_secret_next: make it client_secret")
+            }
+            client => of_client(provider, of, client),
+        }
+    }));
+    rows.extend(rehearsal.next_client.as_ref().map(|client| of_next_client(of, client)));
     rows.extend(rehearsal.seconds_ahead.map(|seconds| of_clock(of, seconds)));
     if !metadata.offers_end_session() {
         rows.push(
@@ -230,6 +240,19 @@ fn of_client(provider: &Provider, of: &str, client: &Result<ClientStanding, Erro
             .advise("whatever answers at `token_endpoint`, it is no OpenID Provider"),
         Err(error) => Row::new(Verdict::Fail, of, "client", error.to_string())
             .advise("codes are redeemed there: nobody can sign in until it answers"),
+    }
+}
+
+/// Of the second secret nothing is expected before its time.
+fn of_next_client(of: &str, client: &Result<ClientStanding, Error>) -> Row {
+    match client {
+        Ok(ClientStanding::Known) => Row::new(Verdict::Ok, of, "next secret", "known with client_secret_next"),
+        Ok(ClientStanding::Unknown) => {
+            Row::new(Verdict::Note, of, "next secret", "not known with client_secret_next yet")
+                .advise("it is tried when client_secret is refused")
+        }
+        Ok(_) => Row::new(Verdict::Note, of, "next secret", "cannot be told from here"),
+        Err(error) => Row::new(Verdict::Note, of, "next secret", error.to_string()),
     }
 }
 

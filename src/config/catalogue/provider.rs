@@ -79,8 +79,9 @@ pub(super) const PROVIDER: Section = Section {
         Key::now("client_secret_file", Path, Usual, "Without a secret: a public client, with PKCE alone.")
             .example(r#""client-secret""#),
         Key::now("client_secret", Secret, Nothing, "The same, written here."),
-        Key::later("client_secret_next_file", Path, Nothing, "A second secret, tried when the first is refused."),
-        Key::later("client_secret_next", Secret, Nothing, "The same, written here."),
+        Key::now("client_secret_next_file", Path, Nothing, "A second secret, tried when the first is refused.")
+            .example(r#""client-secret-next""#),
+        Key::now("client_secret_next", Secret, Nothing, "The same, written here."),
         Key::later("client_secret_expires", Date, Nothing, "Warns 30 days before.").example("2027-10-17"),
         Key::now(
             "client_auth",

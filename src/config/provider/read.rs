@@ -133,6 +133,7 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
     let endpoints = endpoints::read(section, insecure_http);
     let client_id = section.required("client_id", "\"wiki\"", parse_credential);
     let client_auth = read_client_auth(section);
+    let next_client_auth = read_next_client_auth(section, client_auth.as_ref().ok());
     let scopes = read_scopes(section);
     let parameters = parameters::read(section);
     let require_auth_time = section.flag("require_auth_time", false);
@@ -167,6 +168,7 @@ fn read_provider(section: &Section<'_>, id: &Reading<Placed<String>>) -> Reading
         issuer: Issuer::new(issuer),
         client_id: client_id?.value,
         client_auth: client_auth?,
+        next_client_auth: next_client_auth?,
         scopes: scopes?,
         parameters: parameters?,
         require_auth_time: require_auth_time?,
@@ -256,6 +258,25 @@ fn read_client_auth(section: &Section<'_>) -> Reading<ClientAuth> {
                 .why("a secret that is never used is either forgotten or meant to be used")
                 .help("remove the secret, or client_auth"),
         )),
+    }
+}
+
+/// The second secret of a rotation, shown in the same way.
+fn read_next_client_auth(section: &Section<'_>, current: Option<&ClientAuth>) -> Reading<Option<ClientAuth>> {
+    let next = section.secret("client_secret_next", "client_secret_next_file", parse_credential)?;
+    let (Some(next), Some(current)) = (next, current) else { return Ok(None) };
+    let (place, next) = (next.place, Secret::new(next.value));
+    let refused = |title: &str, help: &str| Err(section.report().add(Fault::at(place, title).help(help)));
+    match current {
+        ClientAuth::None => refused(
+            "`client_secret_next` comes after `client_secret`, and there is none",
+            "call it client_secret, or client_secret_file",
+        ),
+        _ if current.secret().is_some_and(|current| current.expose() == next.expose()) => {
+            refused("`client_secret_next` is the same as `client_secret`", "remove it, or give the one that comes next")
+        }
+        ClientAuth::Basic(_) => Ok(Some(ClientAuth::Basic(next))),
+        ClientAuth::Post(_) => Ok(Some(ClientAuth::Post(next))),
     }
 }
 

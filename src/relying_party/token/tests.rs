@@ -2,18 +2,15 @@ use http::HeaderMap;
 use serde_json::json;
 
 use super::*;
-use crate::relying_party::testing;
 
 fn answer(status: u16, body: &str) -> Result<Tokens, Error> {
     let status = StatusCode::from_u16(status).expect("a status");
     read(&Reply { status, content_type: None, date: None, body: Bytes::copy_from_slice(body.as_bytes()) })
 }
 
-fn request(client_id: &str, client_auth: ClientAuth) -> (HeaderMap, Request<Full<Bytes>>, String) {
-    let mut provider = testing::provider("https://op.example");
-    (provider.client_id, provider.client_auth) = (client_id.to_owned(), client_auth);
+fn request_of(client_auth: &ClientAuth) -> (HeaderMap, Request<Full<Bytes>>, String) {
     let endpoint = Uri::from_static("https://op.example/token");
-    let request = authenticated(&provider, &endpoint, &[("code", "c")]).expect("a request");
+    let request = authenticated("a:b c~/", client_auth, &endpoint, &[("code", "c")]).expect("a request");
     let body = request.body().clone();
     let body = futures_util::FutureExt::now_or_never(http_body_util::BodyExt::collect(body)).expect("at hand");
     let body = String::from_utf8(body.expect("no error").to_bytes().to_vec()).expect("text");
@@ -26,7 +23,7 @@ fn secret() -> Secret<String> {
 
 #[test]
 fn each_way_to_authenticate_is_used_alone_and_keeps_any_punctuation() {
-    let (headers, request, body) = request_of(ClientAuth::Basic(secret()));
+    let (headers, request, body) = request_of(&ClientAuth::Basic(secret()));
     let credentials = BASE64.encode(b"a%3Ab+c%7E%2F:p%3Aw%2F+%C3%A4%26%3D%2B%25");
     assert_eq!(headers[AUTHORIZATION], format!("Basic {credentials}"));
     assert!(headers[AUTHORIZATION].is_sensitive());
@@ -36,17 +33,13 @@ fn each_way_to_authenticate_is_used_alone_and_keeps_any_punctuation() {
         (&Method::POST, &HeaderValue::from_static("application/x-www-form-urlencoded"))
     );
 
-    let (headers, _, body) = request_of(ClientAuth::Post(secret()));
+    let (headers, _, body) = request_of(&ClientAuth::Post(secret()));
     assert!(!headers.contains_key(AUTHORIZATION));
     assert_eq!(body, "code=c&client_id=a%3Ab+c%7E%2F&client_secret=p%3Aw%2F+%C3%A4%26%3D%2B%25");
 
-    let (headers, _, body) = request_of(ClientAuth::None);
+    let (headers, _, body) = request_of(&ClientAuth::None);
     assert!(!headers.contains_key(AUTHORIZATION));
     assert_eq!(body, "code=c&client_id=a%3Ab+c%7E%2F");
-}
-
-fn request_of(client_auth: ClientAuth) -> (HeaderMap, Request<Full<Bytes>>, String) {
-    request("a:b c~/", client_auth)
 }
 
 #[test]

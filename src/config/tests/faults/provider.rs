@@ -276,6 +276,33 @@ client_secret = "x"
     the configuration has 1 fault
     "#);
     insta::assert_snapshot!(provider(r#"
+client_secret_next = "x"
+"#), @r#"
+    error: `client_secret_next` comes after `client_secret`, and there is none
+     --> vestibule.toml:2:22
+      |
+    2 | client_secret_next = ***
+      |                      ^^^
+      |
+      = help: call it client_secret, or client_secret_file
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(r#"
+client_secret = "x"
+client_secret_next = "x"
+"#), @r#"
+    error: `client_secret_next` is the same as `client_secret`
+     --> vestibule.toml:3:22
+      |
+    3 | client_secret_next = ***
+      |                      ^^^
+      |
+      = help: remove it, or give the one that comes next
+
+    the configuration has 1 fault
+    "#);
+    insta::assert_snapshot!(provider(r#"
 client_auth = "private_key_jwt"
 "#), @r#"
     error: `client_auth` = "private_key_jwt" is not in this version
