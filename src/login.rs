@@ -160,10 +160,13 @@ impl Login {
         }
     }
 
-    /// The provider of an issuer, to the letter; the first where several are registrations at the same one.
-    pub fn provider_of(&self, issuer: &str) -> Option<&ProviderId> {
+    /// The provider of an issuer, to the letter. Where several are registrations at the same one, that of this name,
+    /// else the first.
+    pub fn provider_of(&self, issuer: &str, named: Option<&ProviderId>) -> Option<&ProviderId> {
         let mut providers = self.parties.iter().map(|party| party.relying_party.provider());
-        providers.find(|provider| provider.issuer.as_str() == issuer).map(|provider| &provider.id)
+        let is_meant = |id: &ProviderId| named.is_none_or(|named| named == id);
+        let found = providers.find(|provider| provider.issuer.as_str() == issuer && is_meant(&provider.id));
+        found.map(|provider| &provider.id)
     }
 
     /// Whose visitors these are.

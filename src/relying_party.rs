@@ -258,8 +258,8 @@ impl RelyingParty {
         logout::end_session_url(&self.provider, metadata, id_token_hint, post_logout_redirect_uri, state)
     }
 
-    /// Redeems a code; with the other secret where one is refused and there are two. Nobody tells us when the provider
-    /// changes from one to the other, and a refused client has not used its code up.
+    /// Redeems a code; with the other secret where one is refused and there are two, as nobody tells us when the
+    /// provider changes from one to the other.
     async fn exchange(&self, metadata: &Metadata, grant: &Grant<'_>, deadline: Deadline) -> Result<Tokens, Error> {
         let provider = &self.provider;
         let exchange = |client_auth| {
@@ -271,11 +271,15 @@ impl RelyingParty {
         let [first, second] = if is_known_by_next { [both[1], both[0]] } else { both };
         match exchange(first).await {
             Err(error) if token::is_refusal_of_the_client(&error) => {
-                let tokens = exchange(second).await?;
-                self.is_known_by_next.store(!is_known_by_next, Ordering::Relaxed);
-                let taken = if is_known_by_next { "client_secret" } else { "client_secret_next" };
-                tracing::info!(provider = %provider.id, taken, "the provider refused one client secret and took the other");
-                Ok(tokens)
+                let outcome = exchange(second).await;
+                // A provider to which the first try has used the code up knows us all the same.
+                let invalid_grant = Error::Refused { call: Call::Token, code: ErrorCode::InvalidGrant };
+                if outcome.as_ref().err().is_none_or(|error| *error == invalid_grant) {
+                    self.is_known_by_next.store(!is_known_by_next, Ordering::Relaxed);
+                    let taken = if is_known_by_next { "client_secret" } else { "client_secret_next" };
+                    tracing::info!(provider = %provider.id, taken, "the provider refused one client secret and took the other");
+                }
+                outcome
             }
             outcome => outcome,
         }

@@ -484,8 +484,8 @@ impl<'a> Section<'a> {
             let value = self.parse_text(&quoted(own), &entry.node, &parse);
             name.and(value).map(|value| (own.clone(), value.value))
         });
-        // All are read before the first fault is believed to be the only one.
-        each.collect::<Vec<_>>().into_iter().collect()
+        let read: Vec<_> = each.collect();
+        read.into_iter().collect()
     }
 
     /// All `[[sections]]` of a name below this one. Each is read, whatever became of the others.

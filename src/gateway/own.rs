@@ -17,7 +17,7 @@ use crate::{
     request::{self, Audience, Client},
 };
 
-/// The largest form that our own pages send.
+/// The largest form that is read; those of our own pages are much smaller.
 const MAX_FORM: usize = 16 * 1024;
 
 /// How long a form may take to arrive: as long as a head.
@@ -43,6 +43,21 @@ struct Wanted {
     provider: Option<ProviderId>,
     target: ReturnTarget,
     login_hint: Option<String>,
+}
+
+impl Wanted {
+    /// As a link of ours says it.
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("rd", self.target.as_str());
+        if let Some(provider) = &self.provider {
+            query.append_pair("provider", provider.as_str());
+        }
+        if let Some(login_hint) = &self.login_hint {
+            query.append_pair("login_hint", login_hint);
+        }
+        query.finish()
+    }
 }
 
 /// Answers a request below the prefix; whatever is not ours is nobody's.
@@ -123,16 +138,18 @@ impl OwnRequest<'_> {
     /// them with a form (OpenID Connect Core §4): then no cookie of ours has come along, so they come once more by a GET.
     async fn start_asked(&self, body: request::Body) -> Result<Response<Body>, Refusal> {
         let form = form(body).await?;
-        if field(&form, "iss").is_some() {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            let said = ["iss", "login_hint", "target_link_uri"].map(|name| (name, field(&form, name)));
-            query.extend_pairs(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
-            let location = format!("{}?{}", self.app.login.endpoint("/start"), query.finish());
+        let is_of_another_site = field(&form, "iss").is_some();
+        if !is_of_another_site {
+            self.same_origin_only()?;
+        }
+        let wanted = self.wanted(|name| field(&form, name).map(str::to_owned))?;
+        if is_of_another_site {
+            let location = format!("{}?{}", self.app.login.endpoint("/start"), wanted.query());
             return Ok(answer::redirect(self.after_form(), Redirect { location, cookies: Vec::new() }));
         }
-        self.same_origin_only()?;
-        let wanted = self.wanted(|name| field(&form, name).map(str::to_owned))?;
-        self.begin(wanted, Some(Prompt::SelectAccount)).await
+        // Whom somebody has named need not be chosen among accounts, and some providers refuse to be asked for both.
+        let prompt = if wanted.login_hint.is_some() { Prompt::Login } else { Prompt::SelectAccount };
+        self.begin(wanted, Some(prompt)).await
     }
 
     /// The sign-in that a link of ours asks for, or somebody else (OpenID Connect Core §4). They name the provider by
@@ -141,10 +158,7 @@ impl OwnRequest<'_> {
         let named = said("provider").filter(|provider| !provider.is_empty()).map(ProviderId::new);
         let login = &self.app.login;
         let (provider, target) = if let Some(issuer) = said("iss") {
-            let provider = login.provider_of(&issuer).ok_or(login::Error::UnknownProvider)?;
-            if named.is_some_and(|named| named != *provider) {
-                return Err(login::Error::UnknownProvider.into());
-            }
+            let provider = login.provider_of(&issuer, named.as_ref()).ok_or(login::Error::UnknownProvider)?;
             let target = said("target_link_uri").map(|target| self.target(Some(&target)));
             let target = target.filter(|target| target.is_here(&login.origins));
             (Some(provider.clone()), target.unwrap_or_else(|| ReturnTarget::root(&login.origins)))
@@ -267,7 +281,7 @@ fn field<'f>(form: &'f [(String, String)], name: &str) -> Option<&'f str> {
     form.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
 }
 
-/// The fields of a form that one of our pages sent.
+/// The fields of a form.
 async fn form<B>(body: B) -> Result<Vec<(String, String)>, Refusal>
 where
     B: http_body::Body<Error: std::error::Error + Send + Sync + 'static>,

@@ -59,7 +59,7 @@ pub(super) struct Template {
     prefix: String,
     query_start: usize,
     /// What the configuration asks for where the sign-in itself may ask for more, or for something else.
-    prompt: Vec<String>,
+    prompt: String,
     login_hint: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Template {
         for (name, value) in resources.chain(others) {
             url.query_pairs_mut().append_pair(name, value);
         }
-        let (prompt, login_hint) = (parameters.prompt.clone(), parameters.login_hint.clone());
+        let (prompt, login_hint) = (parameters.prompt.join(" "), parameters.login_hint.clone());
         let prefix = String::from(url);
         let query_start = prefix.find('?').map_or(prefix.len(), |mark| mark + 1);
         Self { prefix, query_start, prompt, login_hint }
@@ -101,7 +101,7 @@ impl Template {
             .append_pair("code_challenge", &s256(request.code_verifier));
         let prompt = self.prompt(request.prompt);
         if !prompt.is_empty() {
-            query.append_pair("prompt", &prompt);
+            query.append_pair("prompt", prompt);
         }
         if let Some(login_hint) = self.login_hint(request) {
             query.append_pair("login_hint", login_hint);
@@ -109,18 +109,15 @@ impl Template {
         query.finish()
     }
 
-    /// What this sign-in asks for, and what all do. `none` stands alone (OpenID Connect Core §3.1.2.1).
-    fn prompt(&self, asked: Option<Prompt>) -> String {
-        let own = asked.map(Prompt::as_str);
-        let configured = self.prompt.iter().map(String::as_str).filter(|word| Some(*word) != own);
-        let configured = configured.filter(|_| asked != Some(Prompt::None));
-        own.into_iter().chain(configured).collect::<Vec<_>>().join(" ")
+    /// What this sign-in asks for, else what all do. Not both: Entra ID takes one word only.
+    fn prompt(&self, asked: Option<Prompt>) -> &str {
+        asked.map_or(self.prompt.as_str(), |prompt| prompt.as_str())
     }
 
-    /// Somebody who asks for another account is not to be taken for the one of the configuration.
+    /// Who chooses among accounts is taken for nobody; some providers refuse to be asked for both.
     fn login_hint<'a>(&'a self, request: &AuthorizationRequest<'a>) -> Option<&'a str> {
-        let configured = self.login_hint.as_deref().filter(|_| request.prompt != Some(Prompt::SelectAccount));
-        request.login_hint.or(configured)
+        let hint = request.login_hint.or(self.login_hint.as_deref());
+        hint.filter(|_| request.prompt != Some(Prompt::SelectAccount))
     }
 }
 
@@ -179,10 +176,10 @@ mod tests {
 
     #[test]
     fn a_query_of_the_endpoint_itself_stays_and_hints_are_added() {
-        let url = url("https://op.example/a?tenant=1%202", Some(Prompt::SelectAccount), Some("ann+x@example.com"));
+        let url = url("https://op.example/a?tenant=1%202", Some(Prompt::Login), Some("ann+x@example.com"));
         let text = url.as_str();
         assert!(text.starts_with("https://op.example/a?tenant=1%202&response_type=code&"), "{text}");
-        assert!(text.ends_with("&prompt=select_account&login_hint=ann%2Bx%40example.com"), "{text}");
+        assert!(text.ends_with("&prompt=login&login_hint=ann%2Bx%40example.com"), "{text}");
     }
 
     #[test]
@@ -203,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_in_asks_for_what_it_needs_beside_what_the_configuration_asks_for() {
+    fn what_a_sign_in_asks_for_goes_before_what_the_configuration_asks_for() {
         for (configured, asked, prompt, login_hint) in [
             ("", None, None, Some("ann")),
             ("", Some(Prompt::SelectAccount), Some("select_account"), None),
             ("consent", None, Some("consent"), Some("ann")),
             ("login consent", None, Some("login consent"), Some("ann")),
-            ("consent", Some(Prompt::SelectAccount), Some("select_account consent"), None),
-            ("login consent", Some(Prompt::Login), Some("login consent"), Some("ann")),
+            ("consent", Some(Prompt::SelectAccount), Some("select_account"), None),
+            ("select_account", Some(Prompt::Login), Some("login"), Some("ann")),
             ("consent", Some(Prompt::None), Some("none"), Some("ann")),
         ] {
             let parameters = AuthorizationParameters {
@@ -226,7 +223,12 @@ mod tests {
                 "{configured} {asked:?}"
             );
             let url = url_with(parameters, "https://op.example/authorize", asked, Some("bob"));
-            assert!(url.as_str().ends_with("&login_hint=bob"), "whom the sign-in names goes first: {url}");
+            let names_bob = asked != Some(Prompt::SelectAccount);
+            assert_eq!(
+                url.as_str().ends_with("&login_hint=bob"),
+                names_bob,
+                "whom the sign-in names goes first: {url}"
+            );
         }
     }
 }

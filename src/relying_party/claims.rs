@@ -67,11 +67,11 @@ pub(super) fn check(token: Verified, expected: &Expected<'_>) -> Result<IdToken,
         return Err(Rejection::AuthorizedParty);
     }
     let expires_at = check_dates(&claims, now)?;
-    let auth_time = claims.get("auth_time").and_then(numeric_date);
-    check_auth_time(auth_time, provider, begun)?;
     if !text("nonce").is_some_and(|value| constant_time_eq(value.as_bytes(), nonce.secret().as_bytes())) {
         return Err(Rejection::Nonce);
     }
+    let auth_time = claims.get("auth_time").and_then(numeric_date);
+    check_auth_time(auth_time, provider, begun, now)?;
     if let Some(hash) = claims.get("at_hash")
         && hash.as_str() != Some(&left_half_hash(algorithm, access_token.expose()))
     {
@@ -123,8 +123,14 @@ fn check_dates(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp,
 
 /// When they signed in at the provider is as recent as we asked for (§2, §3.1.3.7 step 13): when we asked, as what a
 /// person takes their time for afterwards, a consent say, makes it no older.
-fn check_auth_time(auth_time: Option<Timestamp>, provider: &Provider, begun: Timestamp) -> Result<(), Rejection> {
+fn check_auth_time(
+    auth_time: Option<Timestamp>,
+    provider: &Provider,
+    begun: Timestamp,
+    now: Timestamp,
+) -> Result<(), Rejection> {
     match (auth_time, provider.parameters.max_age) {
+        (Some(at), _) if at > now.plus(LEEWAY) => Err(Rejection::AuthTimeInFuture),
         (None, None) if !provider.require_auth_time => Ok(()),
         (None, _) => Err(Rejection::AuthTimeMissing),
         (Some(at), Some(max_age)) if begun > at.plus(max_age).plus(LEEWAY) => Err(Rejection::AuthTimeOld),

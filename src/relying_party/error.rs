@@ -189,6 +189,7 @@ rejections! {
     IssuedLongAgo "iat_old" "the ID token was issued too long ago: compare the clocks"
     NotBefore "nbf" "the ID token is not valid yet: compare the clocks"
     AuthTimeMissing "auth_time_missing" "the ID token's `auth_time` is missing or no date, and `max_age` or `require_auth_time` asks for it"
+    AuthTimeInFuture "auth_time_future" "the visitor signed in at the provider in the future: compare the clocks"
     AuthTimeOld "auth_time_old" "the visitor signed in at the provider longer ago than `max_age` allows: the provider ignores it, or its clock is wrong"
     Nonce "nonce" "the ID token's `nonce` is not that of this sign-in"
     Subject "sub" "the ID token's `sub` is missing, empty, too long or no string"

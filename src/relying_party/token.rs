@@ -78,7 +78,7 @@ pub(super) fn request(
 pub(super) fn is_refusal_of_the_client(error: &Error) -> bool {
     match error {
         Error::Refused { call: Call::Token, code } => *code == ErrorCode::InvalidClient,
-        // What was sent in `Authorization` is refused with this status.
+        // The same without a word about it.
         Error::Reply { call: Call::Token, fault } => *fault == ReplyFault::Status(401),
         _ => false,
     }
@@ -142,7 +142,13 @@ struct Answer {
 pub(super) fn read(reply: &Reply) -> Result<Tokens, Error> {
     let answer: Result<Answer, _> = serde_json::from_slice(&reply.body);
     if let Ok(Answer { error: Some(error), .. }) = &answer {
-        return Err(Error::Refused { call: Call::Token, code: ErrorCode::from_name(error) });
+        let code = match reply.status {
+            // That of a client that is not believed (RFC 6749 §5.2), whatever it is called: Keycloak says
+            // `unauthorized_client`, Auth0 `access_denied`.
+            StatusCode::UNAUTHORIZED => ErrorCode::InvalidClient,
+            _ => ErrorCode::from_name(error),
+        };
+        return Err(Error::Refused { call: Call::Token, code });
     }
     if reply.status != StatusCode::OK {
         return Err(Error::Reply { call: Call::Token, fault: ReplyFault::Status(reply.status.as_u16()) });

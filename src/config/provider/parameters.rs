@@ -25,11 +25,18 @@ pub struct AuthorizationParameters {
 }
 
 /// What the flow says, or what would replace all that it says (RFC 9101 §5).
-const OF_THE_FLOW: [&str; 13] = [
+const OF_THE_FLOW: [&str; 20] = [
+    "claims",
+    "client_assertion",
+    "client_assertion_type",
     "client_id",
     "client_secret",
     "code_challenge",
     "code_challenge_method",
+    "code_verifier",
+    "dpop_jkt",
+    "grant_type",
+    "id_token_hint",
     "nonce",
     "redirect_uri",
     "registration",
@@ -48,7 +55,7 @@ const OF_OTHER_KEYS: [&str; 7] =
 /// The longest `max_age`.
 const MAX_AGE: Duration = Duration::from_hours(24 * 3650);
 
-/// The longest value: all of them stand in one URL, of which servers take 8 KiB.
+/// The longest value: all of them stand in one URL, of which many servers take 8 KiB.
 const MAX_VALUE: usize = 1024;
 
 pub(super) fn read(section: &Section<'_>) -> Reading<AuthorizationParameters> {
@@ -56,7 +63,8 @@ pub(super) fn read(section: &Section<'_>) -> Reading<AuthorizationParameters> {
     let login_hint = section.optional("login_hint", parse_value);
     let domain_hint = section.optional("domain_hint", parse_value);
     let acr_values = section.list("acr_values", parse_word);
-    let max_age = section.bound("max_age", Duration::ZERO, Duration::from_secs(1)..=MAX_AGE);
+    // Not `0`: the specification means by it that nobody is remembered, and this file that nothing is asked.
+    let max_age = section.duration("max_age", Duration::ZERO, Duration::from_secs(1)..=MAX_AGE);
     let ui_locales = section.list("ui_locales", parse_locale);
     let resources = section.list("resource", parse_resource);
     let extra = section.texts("extra_params", parse_name, parse_value);
@@ -72,7 +80,7 @@ pub(super) fn read(section: &Section<'_>) -> Reading<AuthorizationParameters> {
     Ok(AuthorizationParameters {
         prompt: prompt?.map(|prompt| prompt.value).unwrap_or_default(),
         login_hint: login_hint?.map(|hint| hint.value),
-        max_age: max_age?.filter(|age| !age.is_zero()),
+        max_age: Some(max_age?).filter(|age| !age.is_zero()),
         resources: resources?.unwrap_or_default().into_iter().map(|resource| resource.value).collect(),
         others,
     })
@@ -96,7 +104,7 @@ fn parse_prompt(text: &str) -> Result<Vec<String>, Wrong> {
 
 /// One of several in a parameter that separates them by spaces.
 fn parse_word(text: &str) -> Result<String, Wrong> {
-    if text.contains(' ') || text.is_empty() {
+    if text.contains(char::is_whitespace) || text.is_empty() {
         return Err(Wrong::new("must hold one value in each string, without spaces"));
     }
     parse_value(text)
@@ -132,16 +140,20 @@ fn parse_value(text: &str) -> Result<String, Wrong> {
 
 /// The name of a parameter that nothing else says (RFC 6749 appendix A, RFC 9101).
 fn parse_name(name: &str) -> Result<(), Wrong> {
-    if OF_THE_FLOW.contains(&name) {
+    // Not all providers tell `State` from `state`.
+    let is_one_of = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if is_one_of(&OF_THE_FLOW) {
         return Err(Wrong::new("is said by the sign-in itself")
             .why("a second one would be checked by nobody, and which of the two the provider takes is its secret")
             .help("remove it"));
     }
-    if OF_OTHER_KEYS.contains(&name) {
-        return Err(Wrong::new("has a key of its own").help(format!("write it as `{name}` in [[provider]]")));
+    if is_one_of(&OF_OTHER_KEYS) {
+        let key = name.to_ascii_lowercase();
+        return Err(Wrong::new("has a key of its own").help(format!("write it as `{key}` in [[provider]]")));
     }
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Wrong::new("must be the name of a parameter: letters, digits and signs, without spaces"));
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    if name.is_empty() || !name.bytes().all(is_plain) {
+        return Err(Wrong::new("must be the name of a parameter: letters, digits, `_`, `-`, `.` and `:`"));
     }
     Ok(())
 }

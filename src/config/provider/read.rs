@@ -272,8 +272,12 @@ fn read_next_client_auth(section: &Section<'_>, current: Option<&ClientAuth>) ->
             "`client_secret_next` comes after `client_secret`, and there is none",
             "call it client_secret, or client_secret_file",
         ),
+        // As between the two steps that end a rotation: a start must not fail for it.
         _ if current.secret().is_some_and(|current| current.expose() == next.expose()) => {
-            refused("`client_secret_next` is the same as `client_secret`", "remove it, or give the one that comes next")
+            section
+                .report()
+                .warn(Some(place), "`client_secret_next` is the same as `client_secret`, so it is not used");
+            Ok(None)
         }
         ClientAuth::Basic(_) => Ok(Some(ClientAuth::Basic(next))),
         ClientAuth::Post(_) => Ok(Some(ClientAuth::Post(next))),

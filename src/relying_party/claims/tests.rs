@@ -183,7 +183,9 @@ fn how_long_ago_somebody_signed_in_is_judged_where_it_was_asked() {
         (Some(600), false, json!(BEGUN - 660), None), // two clocks
         (Some(600), false, json!(BEGUN - 661), old),
         (Some(600), true, json!(0), old),
-        (Some(600), false, json!(NOW), None),
+        (Some(600), false, json!(NOW + 60), None),
+        (Some(600), false, json!(NOW + 61), Some(Rejection::AuthTimeInFuture)),
+        (None, false, json!(4_102_444_800_i64), Some(Rejection::AuthTimeInFuture)),
     ] {
         let provider = provider(max_age, require);
         let outcome =

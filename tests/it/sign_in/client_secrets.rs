@@ -1,5 +1,7 @@
 //! Two client secrets, one after the other: what the provider knows us by changes at a moment that nobody tells us.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http::StatusCode;
 
 use super::*;
@@ -42,7 +44,15 @@ async fn a_client_secret_is_rotated_without_an_outage() {
 
 #[tokio::test]
 async fn only_a_refused_client_is_tried_again() {
-    for (status, error) in [(400_u16, "invalid_grant"), (400, "unauthorized_client"), (503, "server_error")] {
+    for (status, error, calls, reason) in [
+        (400_u16, "invalid_grant", 1, "invalid_grant"),
+        (400, "unauthorized_client", 1, "unauthorized_client"),
+        (503, "server_error", 1, "server_error"),
+        (400, "invalid_client", 2, "invalid_client"),
+        (401, "invalid_client", 2, "invalid_client"),
+        (401, "unauthorized_client", 2, "invalid_client"), // Keycloak
+        (401, "access_denied", 2, "invalid_client"),       // Auth0
+    ] {
         let stage = Stage::builder().provider(&format!("client_secret_next = {NEXT:?}")).start().await;
         stage.provider.lie(move |answer| {
             if let Answer::Reply(Endpoint::Token, Reply::Whole(response)) = answer {
@@ -50,6 +60,27 @@ async fn only_a_refused_client_is_tried_again() {
                 *response.body_mut() = format!("{{ \"error\": {error:?} }}").into();
             }
         });
-        assert_eq!(sign_in(&stage).await, (502, 1), "{error}");
+        assert_eq!(sign_in(&stage).await, (502, calls), "{status} {error}");
+        assert!(stage.metrics().await.contains(&format!("reason=\"{reason}\"}} 1")), "{status} {error}");
     }
+}
+
+#[tokio::test]
+async fn a_code_that_the_refused_try_has_used_up_costs_one_sign_in_and_no_more() {
+    let stage = Stage::builder().provider(&format!("client_secret_next = {NEXT:?}")).start().await;
+    let tries = AtomicUsize::new(0);
+    stage.provider.lie(move |answer| {
+        if let Answer::Reply(Endpoint::Token, Reply::Whole(response)) = answer {
+            let error = match tries.fetch_add(1, Ordering::Relaxed) {
+                0 => "invalid_client",
+                1 => "invalid_grant",
+                _ => return,
+            };
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            *response.body_mut() = format!("{{ \"error\": {error:?} }}").into();
+        }
+    });
+    is_known_by(&stage, NEXT);
+    assert_eq!(sign_in(&stage).await, (502, 2), "the second try had nothing left to redeem");
+    assert_eq!(sign_in(&stage).await, (200, 1), "and the second secret goes first from then on");
 }

@@ -82,7 +82,9 @@ async fn a_live_session_is_not_replaced_without_asking() {
 /// OpenID Connect Core §4: a portal, or the provider itself, has somebody sign in here.
 #[tokio::test]
 async fn somebody_else_begins_a_sign_in_by_naming_the_issuer() {
-    let stage = Stage::builder().provider("prompt = \"consent\"").start().await;
+    let notes = "[[app]]\nid = \"notes\"\npublic_url = \"http://127.0.0.9:81\"\nupstream = \"http://127.0.0.1:9\"\n\
+                 access = { policy = \"anyone\" }";
+    let stage = Stage::builder().provider("prompt = \"consent\"").more(notes).start().await;
     let issuer = stage.provider.issuer().to_owned();
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let elsewhere = Url::parse("http://127.0.0.3/").expect("a URL");
@@ -92,6 +94,7 @@ async fn somebody_else_begins_a_sign_in_by_naming_the_issuer() {
         (format!("iss={}&target_link_uri={}", encode(&issuer), encode(&page)), "/wiki?a=1&b=%2F", None),
         (format!("iss={issuer}&login_hint=ada%2Bx%40example.com&rd=/other"), "/", Some("ada+x@example.com")),
         (format!("iss={issuer}&provider=company&login_hint={}", "x".repeat(1025)), "/", None),
+        (format!("iss={issuer}&target_link_uri=http://127.0.0.9:81/"), "/", None), // that app begins its own
         // Threats 1 to 4: nowhere but here.
         (format!("iss={issuer}&target_link_uri=https://evil.example/"), "/", None),
         (format!("iss={issuer}&target_link_uri=%2F%2Fevil.example"), "/", None),
@@ -109,6 +112,7 @@ async fn somebody_else_begins_a_sign_in_by_naming_the_issuer() {
             };
             assert_eq!(landed.url.as_str(), stage.url(leads_to), "{said}: {landed:?}");
             assert_eq!(stage.upstream.take().len(), 1, "{said}");
+            assert!(landed.hops.iter().all(|(url, _)| url.as_str().len() < 2048), "{landed:?}");
             let asked = stage.provider.calls_to(Endpoint::Authorization).pop().expect("the provider was asked");
             assert_eq!(
                 (asked.query.get("login_hint"), asked.query.get("prompt")),
@@ -135,6 +139,19 @@ async fn somebody_else_replaces_no_session_and_names_no_strange_issuer() {
         assert!(refused.hops.is_empty() && refused.response.headers("set-cookie").is_empty(), "{said}: {refused:?}");
     }
     assert!(stage.provider.calls_to(Endpoint::Authorization).is_empty());
+    // What a form says goes no further unless it is known, and no longer than it may be.
+    let long = "\u{fffd}".repeat(700);
+    for (iss, status) in [("https://evil.example", 400), (issuer.as_str(), 303)] {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("iss", iss), ("login_hint", &long), ("target_link_uri", &long)])
+            .finish();
+        let answer =
+            stage.send(Request::post("/_vestibule/start", &form).header("Origin", "https://evil.example")).await;
+        assert_eq!((answer.status, answer.headers("set-cookie").len()), (status, 0), "{answer:?}");
+        if status == 303 {
+            assert_eq!(answer.location(), stage.url("/_vestibule/start?rd=%2F&provider=company"));
+        }
+    }
 
     let mut browser = stage.browser(&ADA);
     browser.open(&stage.url(PAGE)).await;
@@ -151,7 +168,8 @@ async fn somebody_else_replaces_no_session_and_names_no_strange_issuer() {
     let landed = browser.submit(&asked.url, "/_vestibule/start", &fields).await;
     assert_eq!((landed.response.status, landed.url.path()), (200, "/wanted"), "{landed:?}");
     let asked = stage.provider.calls_to(Endpoint::Authorization).pop().expect("the provider was asked");
-    assert_eq!(asked.query.get("login_hint"), Some("grace@example.com"));
+    let asked = |name| asked.query.get(name);
+    assert_eq!((asked("login_hint"), asked("prompt")), (Some("grace@example.com"), Some("login")));
     assert!(!opens(&stage, &adas).await, "threat 8");
 }
 

@@ -289,20 +289,6 @@ client_secret_next = "x"
     the configuration has 1 fault
     "#);
     insta::assert_snapshot!(provider(r#"
-client_secret = "x"
-client_secret_next = "x"
-"#), @r#"
-    error: `client_secret_next` is the same as `client_secret`
-     --> vestibule.toml:3:22
-      |
-    3 | client_secret_next = ***
-      |                      ^^^
-      |
-      = help: remove it, or give the one that comes next
-
-    the configuration has 1 fault
-    "#);
-    insta::assert_snapshot!(provider(r#"
 client_auth = "private_key_jwt"
 "#), @r#"
     error: `client_auth` = "private_key_jwt" is not in this version
@@ -401,6 +387,17 @@ ui_locales = ["de_CH"]
 
     the configuration has 3 faults
     "#);
+    insta::assert_snapshot!(provider("
+max_age = 0
+"), @"
+    error: `max_age` must be from 1s to 3650d
+     --> vestibule.toml:2:11
+      |
+    2 | max_age = 0
+      |           ^
+
+    the configuration has 1 fault
+    ");
     insta::assert_snapshot!(provider(r#"
 resource = ["api", "https://api.example.com/#a"]
 "#), @r#"
@@ -423,12 +420,12 @@ resource = ["api", "https://api.example.com/#a"]
     the configuration has 2 faults
     "#);
     insta::assert_snapshot!(provider(r#"
-extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+extra_params = { state = "x", prompt = "login", "Request_URI" = "x", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
 "#), @r#"
     error: `state` of `extra_params` is said by the sign-in itself
      --> vestibule.toml:2:18
       |
-    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+    2 | extra_params = { state = "x", prompt = "login", "Request_URI" = "x", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
       |                  ^^^^^
       |
       = note: a second one would be checked by nobody, and which of the two the provider takes is its secret
@@ -437,30 +434,39 @@ extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nm
     error: `prompt` of `extra_params` has a key of its own
      --> vestibule.toml:2:31
       |
-    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+    2 | extra_params = { state = "x", prompt = "login", "Request_URI" = "x", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
       |                               ^^^^^^
       |
       = help: write it as `prompt` in [[provider]]
 
-    error: `a b` of `extra_params` must be the name of a parameter: letters, digits and signs, without spaces
+    error: `Request_URI` of `extra_params` is said by the sign-in itself
      --> vestibule.toml:2:49
       |
-    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
-      |                                                 ^^^^^
+    2 | extra_params = { state = "x", prompt = "login", "Request_URI" = "x", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                                                 ^^^^^^^^^^^^^
+      |
+      = note: a second one would be checked by nobody, and which of the two the provider takes is its secret
+      = help: remove it
+
+    error: `a b` of `extra_params` must be the name of a parameter: letters, digits, `_`, `-`, `.` and `:`
+     --> vestibule.toml:2:70
+      |
+    2 | extra_params = { state = "x", prompt = "login", "Request_URI" = "x", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                                                                      ^^^^^
 
     error: `audience` must be one line of text
-     --> vestibule.toml:2:73
+     --> vestibule.toml:2:94
       |
-    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
-      |                                                                         ^^^^^^^^^^^^
+    2 | extra_params = { state = "x", prompt = "login", "Request_URI" = "x", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                                                                                              ^^^^^^^^^^^^
 
     error: `tenant` must be a string, not a number
-     --> vestibule.toml:2:96
+     --> vestibule.toml:2:117
       |
-    2 | extra_params = { state = "x", prompt = "login", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
-      |                                                                                                ^
+    2 | extra_params = { state = "x", prompt = "login", "Request_URI" = "x", "a b" = "1", audience = "wiki\nmore", tenant = 5 }
+      |                                                                                                                     ^
 
-    the configuration has 5 faults
+    the configuration has 6 faults
     "#);
     insta::assert_snapshot!(provider(r#"
 extra_params = "audience=wiki"
