@@ -58,11 +58,14 @@ impl RelyingParty {
         };
         let keys = async { self.keys.refresh(known, Deadline::of_a_step()).await.map(|keys| keys.len()) };
         let exchange = |client_auth| self.rehearse_exchange(known, client_auth, redirect_uri);
-        let (keys, (client, seconds_ahead)) = tokio::join!(keys, exchange(&self.provider.client_auth));
-        let next_client = match &self.provider.next_client_auth {
-            Some(next) => Some(exchange(next).await.0),
-            None => None,
+        let next = async {
+            match &self.provider.next_client_auth {
+                Some(next) => Some(exchange(next).await.0),
+                None => None,
+            }
         };
+        let current = exchange(&self.provider.client_auth);
+        let (keys, (client, seconds_ahead), next_client) = tokio::join!(keys, current, next);
         Rehearsal { keys: Some(keys), client: Some(client), next_client, seconds_ahead, metadata }
     }
 

@@ -35,8 +35,7 @@ pub(super) struct Tokens {
     pub(super) expires_in: Option<Duration>,
 }
 
-/// A code, and what proves that it is ours to redeem.
-#[derive(Debug)]
+/// A code, and what proves that it is ours to redeem. No `Debug`: both are secrets until they are redeemed.
 pub(super) struct Grant<'a> {
     pub(super) code: &'a str,
     pub(super) redirect_uri: &'a str,
