@@ -4,7 +4,7 @@
 //! |---|---|
 //! | how does a connection come to stand, and what is spoken on it? | [`connect`], [`tls`] |
 //! | which connection serves a request in HTTP/1.1? | [`pool`], and [`Affinity`] where it is a visitor's own |
-//! | and who drives it? | [`http1`] |
+//! | and who drives it, and is woken by it? | [`http1`], [`relay`] |
 //! | and in HTTP/2? | [`http2`] |
 //! | what passes of bodies, and of what follows them? | [`body`], [`trailers`] |
 //! | how long is waited? | [`patience`] |
@@ -46,6 +46,7 @@ mod http1;
 mod http2;
 mod patience;
 mod pool;
+mod relay;
 mod tls;
 mod trailers;
 

@@ -16,7 +16,7 @@ use std::{
     mem,
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Wake, Waker, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -37,6 +37,7 @@ use super::{
     Fault,
     body::RequestBody,
     connect::{Stream, Traffic},
+    relay::Relay,
 };
 
 /// A connection. Dropped, it closes at once, whatever is on its way.
@@ -275,69 +276,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a connection wakes: the task that waits for it at the time, and while one works on it, nobody. Without it each
-/// part of an answer that is taken, and each request that is sent, would wake the task that does so.
-///
-/// All of this is one thread's, as the connection is.
-#[derive(Debug, Default)]
-struct Relay(Mutex<Next>);
-
-#[derive(Debug, Default)]
-enum Next {
-    #[default]
-    Nobody,
-    Task(Waker),
-    /// There has been something.
-    Woken,
-}
-
-impl Relay {
-    /// Wakes nobody from now on.
-    fn forget(&self) {
-        *lock(&self.0) = Next::Nobody;
-    }
-
-    /// Wakes this task, at once where there has been something since [`Self::forget`].
-    fn wake_next(&self, task: &Waker) {
-        let mut next = lock(&self.0);
-        if matches!(*next, Next::Woken) {
-            task.wake_by_ref();
-        } else {
-            *next = Next::Task(task.clone());
-        }
-    }
-
-    /// Takes what has come from the connection, which tells it that there is room again: whoever takes it knows.
-    fn aside<T>(&self, what: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        let next = mem::take(&mut *lock(&self.0));
-        let taken = what(&mut Context::from_waker(Waker::noop()));
-        *lock(&self.0) = next;
-        taken
-    }
-
-    /// Whether there has been something since [`Self::forget`].
-    fn was_woken(&self) -> bool {
-        matches!(*lock(&self.0), Next::Woken)
-    }
-}
-
-impl Wake for Relay {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let next = mem::replace(&mut *lock(&self.0), Next::Woken);
-        if let Next::Task(task) = next {
-            task.wake();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -348,38 +288,6 @@ mod tests {
         *,
     };
     use crate::config::upstream::{HostPort, UpstreamUrl};
-
-    /// A task that counts how often it is woken.
-    #[derive(Debug, Default)]
-    struct Counting(AtomicUsize);
-
-    impl Wake for Counting {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    struct Scene {
-        relay: Arc<Relay>,
-        connection: Waker,
-        tasks: [Arc<Counting>; 2],
-    }
-
-    impl Scene {
-        fn new() -> Self {
-            let relay = Arc::new(Relay::default());
-            let connection = Waker::from(Arc::clone(&relay));
-            Self { relay, connection, tasks: Default::default() }
-        }
-
-        fn waits(&self, task: usize) {
-            self.relay.wake_next(&Waker::from(Arc::clone(&self.tasks[task])));
-        }
-
-        fn woken(&self) -> [usize; 2] {
-            [0, 1].map(|task| self.tasks[task].0.load(Ordering::Relaxed))
-        }
-    }
 
     #[tokio::test]
     async fn a_connection_that_a_task_drove_can_be_driven_here_again() {
@@ -414,39 +322,5 @@ mod tests {
         }
         connection.attach();
         assert!(matches!(connection.driver, Driver::Over));
-    }
-
-    #[test]
-    fn whoever_waits_is_woken_once_and_nobody_else() {
-        let scene = Scene::new();
-        scene.connection.wake_by_ref();
-        assert_eq!(scene.woken(), [0, 0], "nobody waits yet");
-        scene.waits(0);
-        assert_eq!(scene.woken(), [1, 0], "what came before somebody waits is not lost");
-        scene.relay.forget();
-        scene.waits(0);
-        assert_eq!(scene.woken(), [1, 0], "it has been looked at");
-        scene.connection.wake_by_ref();
-        scene.connection.wake_by_ref();
-        assert_eq!(scene.woken(), [2, 0]);
-        scene.relay.forget();
-        scene.waits(0);
-        scene.waits(1);
-        scene.connection.wake_by_ref();
-        assert_eq!(scene.woken(), [2, 1], "the last who waits");
-    }
-
-    #[test]
-    fn taking_what_has_come_wakes_nobody_and_forgets_nothing() {
-        let scene = Scene::new();
-        scene.waits(0);
-        scene.relay.aside(|_| scene.connection.wake_by_ref());
-        assert_eq!(scene.woken(), [0, 0]);
-        scene.connection.wake_by_ref();
-        assert_eq!(scene.woken(), [1, 0], "it waits still");
-        scene.relay.aside(|_| ());
-        assert!(scene.relay.was_woken());
-        scene.waits(1);
-        assert_eq!(scene.woken(), [1, 1]);
     }
 }
